@@ -1,0 +1,63 @@
+import type { Tensor } from "../base/tensor.ts";
+import type { Branch, Denoiser } from "../diffusion/denoiser.ts";
+import type { LayerSelection, Perturbation } from "../graph/perturb.ts";
+
+/** A prediction that guidance wants: which denoiser, asked how. */
+export interface Wanted<C> {
+  readonly from: Denoiser<C>;
+  readonly branch: Branch<C>;
+}
+
+export interface Answers {
+  /** One prediction of x0 per wanted one, in the same order. */
+  readonly predictions: readonly Tensor[];
+  /** Distinct predictions that were computed: network evaluations per sample. */
+  readonly evaluations: number;
+}
+
+/**
+ * The wanted predictions at (x, sigma). Each denoiser is called once, with each distinct branch once, so that it can
+ * batch or merge them; denoisers run one after the other, because each already uses every thread.
+ */
+export async function ask<C>(wanted: readonly Wanted<C>[], x: Tensor, sigma: number): Promise<Answers> {
+  const predictions = new Array<Tensor>(wanted.length);
+  let evaluations = 0;
+  for (const from of new Set(wanted.map((one) => one.from))) {
+    const branches: Branch<C>[] = [];
+    for (const one of wanted) {
+      if (one.from === from && indexOfBranch(branches, one.branch) < 0) branches.push(one.branch);
+    }
+
+    const denoised = await from.denoise(x, sigma, branches);
+    evaluations += branches.length;
+
+    wanted.forEach((one, i) => {
+      if (one.from === from) predictions[i] = denoised[indexOfBranch(branches, one.branch)];
+    });
+  }
+  return { predictions, evaluations };
+}
+
+/** True if both are the same prediction: the same denoiser asked in the same way. */
+export function sameWanted<C>(a: Wanted<C>, b: Wanted<C>): boolean {
+  return a.from === b.from && sameBranch(a.branch, b.branch);
+}
+
+function indexOfBranch<C>(branches: readonly Branch<C>[], branch: Branch<C>): number {
+  return branches.findIndex((other) => sameBranch(other, branch));
+}
+
+/** Conditions are compared by identity: guidance passes them on and never copies them. */
+function sameBranch<C>(a: Branch<C>, b: Branch<C>): boolean {
+  return a.condition === b.condition && samePerturbation(a.perturbation, b.perturbation);
+}
+
+function samePerturbation(a: Perturbation | undefined, b: Perturbation | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.kind === b.kind && a.p === b.p && a.seed === b.seed && sameLayers(a.layers, b.layers);
+}
+
+function sameLayers(a: LayerSelection, b: LayerSelection): boolean {
+  if (a === "all" || b === "all") return a === b;
+  return a.length === b.length && a.every((layer, i) => layer === b[i]);
+}

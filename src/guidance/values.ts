@@ -1,0 +1,104 @@
+import type { LayerSelection } from "../graph/perturb.ts";
+import type { Interval } from "./interval.ts";
+
+/** A kind of option value: how it is read from text, checked and written back. */
+export interface ValueKind<T> {
+  /** For errors: "a finite number". */
+  readonly wanted: string;
+  /** The value that the text means, still to be checked; undefined if it means none. */
+  read(text: string): T | undefined;
+  holds(value: unknown): value is T;
+  /** Text that `read` turns into an equal value. */
+  write(value: T): string;
+}
+
+const decimal = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
+
+function readNumber(text: string): number | undefined {
+  return decimal.test(text) ? Number(text) : undefined;
+}
+
+function isFinite(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value);
+}
+
+export const finiteNumber: ValueKind<number> = {
+  wanted: "a finite number",
+  read: readNumber,
+  holds: isFinite,
+  write: String,
+};
+
+export const probability: ValueKind<number> = {
+  wanted: "a probability from 0 to 1",
+  read: readNumber,
+  holds: (value): value is number => isFinite(value) && value >= 0 && value <= 1,
+  write: String,
+};
+
+export const wholeNumber: ValueKind<number> = {
+  wanted: "a whole number from 0",
+  read: readNumber,
+  holds: isWhole,
+  write: String,
+};
+
+function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/** low..high in units of sigma; high may be "inf". */
+export const sigmaInterval: ValueKind<Interval> = {
+  wanted: "LOW..HIGH with 0 <= LOW < HIGH, as in 0.2..2 or 1..inf",
+  read(text) {
+    const match = /^(.+?)\.\.(.+)$/.exec(text);
+    if (match === null) return undefined;
+    const low = readNumber(match[1]);
+    const high = match[2] === "inf" ? Infinity : readNumber(match[2]);
+    return low === undefined || high === undefined ? undefined : { low, high };
+  },
+  holds(value): value is Interval {
+    const { low, high } = (value ?? {}) as Partial<Interval>;
+    return isFinite(low) && (isFinite(high) || high === Infinity) && low >= 0 && high > low;
+  },
+  write: ({ low, high }) => `${low}..${high === Infinity ? "inf" : high}`,
+};
+
+const word = /^[A-Za-z0-9._/-]+$/;
+const digits = /^\d+$/;
+
+/** Names, positions and indices joined by "|"; or "all". */
+export const layerSelection: ValueKind<LayerSelection> = {
+  wanted: 'layers joined by "|" (down, mid, up, part of a name, or an index from 0), or all',
+  read(text) {
+    if (text === "all") return "all";
+    return text.split("|").map((layer) => (digits.test(layer) ? Number(layer) : layer));
+  },
+  holds(value): value is LayerSelection {
+    if (value === "all") return true;
+    return Array.isArray(value) && value.length > 0 && value.every(isLayer);
+  },
+  write: (layers) => (layers === "all" ? "all" : layers.join("|")),
+};
+
+function isLayer(layer: unknown): boolean {
+  if (typeof layer === "number") return isWhole(layer);
+  return typeof layer === "string" && word.test(layer) && !digits.test(layer) && layer !== "all";
+}
+
+/** A name of letters, digits and . _ / - */
+export const name: ValueKind<string> = {
+  wanted: "a name of letters, digits and . _ / -",
+  read: (text) => text,
+  holds: (value): value is string => typeof value === "string" && word.test(value),
+  write: (value) => value,
+};
+
+export function choice<T extends string>(...choices: readonly T[]): ValueKind<T> {
+  return {
+    wanted: `one of ${choices.join(", ")}`,
+    read: (text) => choices.find((one) => one === text),
+    holds: (value): value is T => choices.includes(value as T),
+    write: (value) => value,
+  };
+}
