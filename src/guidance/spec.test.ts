@@ -1,0 +1,109 @@
+import { expect, test } from "vitest";
+import { UsageError } from "../base/errors.ts";
+import { everywhere } from "./interval.ts";
+import { methods } from "./methods.ts";
+import type { Method, MethodSpec } from "./methods.ts";
+import { completeSpec, formatGuidance, parseGuidance } from "./spec.ts";
+
+const cfg4: MethodSpec = { method: "cfg", weight: 4, interval: everywhere };
+const pag3: MethodSpec = { method: "pag", scale: 3, interval: everywhere, layers: ["mid"], kind: "identity" };
+
+test.each<[string, readonly MethodSpec[]]>([
+  ["none", []],
+  ["cfg", [{ ...cfg4, weight: 2 }]],
+  ["cfg:4", [cfg4]],
+  ["cfg:weight=4", [cfg4]],
+  ["cfg:0", [{ ...cfg4, weight: 0 }]],
+  ["cfg:-1.5", [{ ...cfg4, weight: -1.5 }]],
+  ["cfg:1e+3", [{ ...cfg4, weight: 1000 }]],
+  ["cfg:4,interval=0.2..2", [{ ...cfg4, interval: { low: 0.2, high: 2 } }]],
+  ["cfg:4:interval=0.2..2", [{ ...cfg4, interval: { low: 0.2, high: 2 } }]],
+  ["cfg:4,interval=1..inf", [{ ...cfg4, interval: { low: 1, high: Infinity } }]],
+  ["pag", [pag3]],
+  ["pag:scale=3,layers=mid", [pag3]],
+  [
+    "pag:3,layers=mid|0|2,kind=random-mask,p=0.5,seed=1",
+    [{ ...pag3, layers: ["mid", 0, 2], kind: "random-mask", p: 0.5, seed: 1 }],
+  ],
+  ["pag:layers=all,kind=off-diagonal-mask", [{ ...pag3, layers: "all", kind: "off-diagonal-mask", p: 0.25, seed: 0 }]],
+  ["autoguidance", [{ method: "autoguidance", weight: 2, interval: everywhere }]],
+  [
+    "autoguidance:2.2,guide=ema-0.05/early",
+    [{ method: "autoguidance", weight: 2.2, interval: everywhere, guide: "ema-0.05/early" }],
+  ],
+  ["classifier", [{ method: "classifier", scale: 1, interval: everywhere }]],
+  ["classifier:2,base=null", [{ method: "classifier", scale: 2, interval: everywhere, base: "null" }]],
+  ["cfg:4+pag:scale=3", [cfg4, pag3]],
+  [" cfg:4 + pag:3 , layers=mid ", [cfg4, pag3]],
+  ["cfg:+4+cfg:1e+3+pag", [cfg4, { ...cfg4, weight: 1000 }, pag3]],
+])("%s means what it says", (text, specs) => {
+  expect(parseGuidance(text)).toEqual(specs);
+  expect(parseGuidance(formatGuidance(specs))).toEqual(specs);
+});
+
+test.each([
+  ["none", "none"],
+  ["cfg", "cfg:2"],
+  ["cfg:4.0:interval=.2..2.50", "cfg:4,interval=0.2..2.5"],
+  ["pag:layers=mid,kind=identity", "pag:3"],
+  ["pag:kind=random-mask,layers=0|up,p=0.25,scale=1", "pag:1,layers=0|up,kind=random-mask"],
+  ["cfg:1e+21+pag", "cfg:1e+21+pag:3"],
+])("%s is written as %s", (text, canonical) => {
+  expect(formatGuidance(parseGuidance(text))).toBe(canonical);
+  expect(formatGuidance(parseGuidance(canonical))).toBe(canonical);
+});
+
+test.each([
+  ["", /unknown guidance method "".*none, cfg, pag, autoguidance, classifier/],
+  ["cgf:4", /unknown guidance method "cgf".*none, cfg, pag, autoguidance, classifier/],
+  ["constructor:4", /unknown guidance method "constructor"/],
+  ["cfg:4++pag", /unknown guidance method ""/],
+  ["cfg:4+", /unknown guidance method ""/],
+  ["none+cfg:4", /none stands alone/],
+  ["cfg:scale=4", /cfg has no option "scale".*weight, interval/],
+  ["cfg:4,layers=mid", /cfg has no option "layers"/],
+  ["cfg:toString=4", /cfg has no option "toString"/],
+  ["cfg:4,5", /"5" in "cfg:4,5" is not KEY=VALUE/],
+  ["cfg:4,weight=5", /weight twice/],
+  ["cfg:", /weight of cfg must be a finite number, got ""/],
+  ["cfg:four", /weight of cfg must be a finite number, got "four"/],
+  ["cfg:NaN", /finite number, got "NaN"/],
+  ["cfg:Infinity", /finite number, got "Infinity"/],
+  ["cfg:1e999", /finite number/],
+  ["cfg:0x10", /finite number, got "0x10"/],
+  ["cfg:4,interval=2", /interval of cfg must be LOW\.\.HIGH.*got "2"/],
+  ["cfg:4,interval=2..1", /interval of cfg must be LOW\.\.HIGH/],
+  ["cfg:4,interval=1..1", /interval of cfg must be LOW\.\.HIGH/],
+  ["cfg:4,interval=-1..1", /0 <= LOW < HIGH/],
+  ["pag:3,layers=", /layers of pag must be/],
+  ["pag:3,layers=mid||up", /layers of pag must be/],
+  ["pag:3,layers=all|mid", /layers of pag must be/],
+  ["pag:3,kind=blur", /kind of pag must be one of identity, random-mask, off-diagonal-mask, got "blur"/],
+  ["pag:3,p=0.25", /pag has no p with kind=identity/],
+  ["pag:3,kind=random-mask,p=1.25", /p of pag must be a probability/],
+  ["pag:3,kind=random-mask,p=1", /masks everything/],
+  ["pag:3,kind=random-mask,seed=-1", /seed of pag must be a whole number/],
+  ["pag:3,kind=random-mask,seed=1.5", /seed of pag must be a whole number/],
+  ["autoguidance:2,guide=", /guide of autoguidance must be a name/],
+  ["classifier:1,base=nothing", /base of classifier must be one of null, condition/],
+])("%s is refused with a sentence that names the fault", (text, message) => {
+  expect(() => parseGuidance(text)).toThrow(UsageError);
+  expect(() => parseGuidance(text)).toThrow(message);
+});
+
+test("specs written by hand are checked like text", () => {
+  expect(completeSpec({ method: "cfg", weight: 4 })).toEqual(cfg4);
+  expect(() => completeSpec({ method: "cfg", weight: NaN })).toThrow(/finite number, got NaN/);
+  expect(() => completeSpec({ method: "cfg", wieght: 4 })).toThrow(/no option "wieght"/);
+  expect(() => completeSpec({ method: "cfg", interval: { low: 2, high: 1 } })).toThrow(/LOW\.\.HIGH/);
+  expect(() => formatGuidance([{ ...pag3, layers: ["a+b"] }])).toThrow(/layers of pag/);
+  expect(() => formatGuidance([{ ...pag3, layers: ["7"] }])).toThrow(/layers of pag/);
+});
+
+test("the catalogue is complete: every method's defaults hold, and its strength is one of its options", () => {
+  for (const [name, method] of Object.entries<Method>(methods)) {
+    expect(Object.keys(method.options)).toContain(method.strength);
+    expect(completeSpec({ method: name })).toMatchObject({ method: name, interval: everywhere });
+    expect(method.options[method.strength].meaning).toMatch(method.strength === "weight" ? /1 is off/ : /0 is off/);
+  }
+});
