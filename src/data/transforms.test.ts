@@ -32,9 +32,9 @@ test("padding puts images in the middle of black, the odd pixel to the right and
     ...[0, 0, 0, 0, 0, 1, 2, 0, 0, 3, 4, 0, 0, 0, 0, 0],
     ...[0, 0, 0, 0, 0, 5, 6, 0, 0, 7, 8, 0, 0, 0, 0, 0],
   ]);
-  expect(Array.from(padImages(Uint8Array.of(1, 2, 3, 4), { count: 1, height: 2, width: 2, size: 3 }))).toEqual([
-    1, 2, 0, 3, 4, 0, 0, 0, 0,
-  ]);
+  expect(
+    Array.from(padImages(Uint8Array.of(1, 2, 3, 4), { count: 1, height: 2, width: 2, size: 3 })),
+  ).toEqual([1, 2, 0, 3, 4, 0, 0, 0, 0]);
 });
 
 test("the centre crop is the middle square of every channel", () => {
@@ -51,7 +51,9 @@ describe("resize", () => {
   });
 
   test("half the size is the mean of 2 x 2 pixels", () => {
-    expect(Array.from(resize(picture(2, 4, [10, 20, 100, 104, 30, 40, 100, 100]), 1, 2).data)).toEqual([25, 101]);
+    expect(Array.from(resize(picture(2, 4, [10, 20, 100, 104, 30, 40, 100, 100]), 1, 2).data)).toEqual([
+      25, 101,
+    ]);
   });
 
   test("from 3 to 2 pixels, the middle one is shared", () => {
@@ -75,7 +77,11 @@ describe("resize", () => {
         new Set([93]),
       );
     }
-    const ramp = picture(1, 100, Array.from({ length: 100 }, (_, i) => 2 * i));
+    const ramp = picture(
+      1,
+      100,
+      Array.from({ length: 100 }, (_, i) => 2 * i),
+    );
     const mean = (a: Uint8Array) => a.reduce((sum, v) => sum + v, 0) / a.length;
     expect(mean(resize(ramp, 1, 7).data)).toBeAllClose(mean(ramp.data), { abs: 0.5 });
   });

@@ -61,7 +61,11 @@ export function centreCrop({ channels, height, width, data }: Picture): Picture 
  * The picture at another size: smaller by area averages (each pixel the mean of what it covers), larger by bilinear
  * interpolation between pixel centres. Each axis by itself; the same size returns the same bytes.
  */
-export function resize({ channels, height, width, data }: Picture, toHeight: number, toWidth: number): Picture {
+export function resize(
+  { channels, height, width, data }: Picture,
+  toHeight: number,
+  toWidth: number,
+): Picture {
   const rows = taps(height, toHeight);
   const columns = taps(width, toWidth);
   const out = new Uint8Array(channels * toHeight * toWidth);
@@ -110,7 +114,9 @@ export function toRgb(picture: Picture): Picture {
 
 /** For every new pixel the old ones that it is made of, and their shares (sum 1). */
 function taps(from: number, to: number): { first: number; weights: number[] }[] {
-  return Array.from({ length: to }, (_, i) => (to < from ? areaTaps(i, from, to) : bilinearTaps(i, from, to)));
+  return Array.from({ length: to }, (_, i) =>
+    to < from ? areaTaps(i, from, to) : bilinearTaps(i, from, to),
+  );
 }
 
 function areaTaps(i: number, from: number, to: number): { first: number; weights: number[] } {
