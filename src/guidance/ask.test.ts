@@ -47,7 +47,9 @@ test("two predictions are the same only if denoiser, condition and every field o
   const from = recorder(1);
   const mask = { kind: "random-mask", layers: ["mid", 2], p: 0.25, seed: 1 } as const;
   const base = { from, branch: { condition, perturbation: mask } };
-  expect(sameWanted(base, { from, branch: { condition, perturbation: { ...mask, layers: ["mid", 2] } } })).toBe(true);
+  expect(
+    sameWanted(base, { from, branch: { condition, perturbation: { ...mask, layers: ["mid", 2] } } }),
+  ).toBe(true);
 
   const different = [
     { from: recorder(1), branch: base.branch },

@@ -25,7 +25,10 @@ test.each<[string, readonly MethodSpec[]]>([
     "pag:3,layers=mid|0|2,kind=random-mask,p=0.5,seed=1",
     [{ ...pag3, layers: ["mid", 0, 2], kind: "random-mask", p: 0.5, seed: 1 }],
   ],
-  ["pag:layers=all,kind=off-diagonal-mask", [{ ...pag3, layers: "all", kind: "off-diagonal-mask", p: 0.25, seed: 0 }]],
+  [
+    "pag:layers=all,kind=off-diagonal-mask",
+    [{ ...pag3, layers: "all", kind: "off-diagonal-mask", p: 0.25, seed: 0 }],
+  ],
   ["autoguidance", [{ method: "autoguidance", weight: 2, interval: everywhere }]],
   [
     "autoguidance:2.2,guide=ema-0.05/early",
@@ -104,6 +107,8 @@ test("the catalogue is complete: every method's defaults hold, and its strength 
   for (const [name, method] of Object.entries<Method>(methods)) {
     expect(Object.keys(method.options)).toContain(method.strength);
     expect(completeSpec({ method: name })).toMatchObject({ method: name, interval: everywhere });
-    expect(method.options[method.strength].meaning).toMatch(method.strength === "weight" ? /1 is off/ : /0 is off/);
+    expect(method.options[method.strength].meaning).toMatch(
+      method.strength === "weight" ? /1 is off/ : /0 is off/,
+    );
   }
 });
