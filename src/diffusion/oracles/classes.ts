@@ -1,0 +1,124 @@
+import { UsageError } from "../../base/errors.ts";
+import type { Tensor } from "../../base/tensor.ts";
+import { sameKind } from "../../base/tensor.ts";
+import type { Denoiser, Labels } from "../denoiser.ts";
+import { checkPoints, joinMixtures, normalise } from "./mixture.ts";
+import type { Mixture } from "./mixture.ts";
+
+/**
+ * The exact class-conditional denoiser of data whose class y has the prior priors[y] (default: equal) and the law classes[y].
+ *
+ * A row with label y >= 0 gets E[x0 | x, y]; label -1, or condition null, gets E[x0 | x] over all classes.
+ * Throws UsageError on a label that is not a class, on a number of labels that is not the batch, and on a perturbation
+ * (an oracle has no attention).
+ */
+export function mixtureDenoiser(classes: readonly Mixture[], priors?: ArrayLike<number>): Denoiser<Labels> {
+  const all = joinMixtures(classes, priors);
+  const d = all.dimensions;
+
+  function predict(x: Tensor, sigma: number, labels: Labels | null): Tensor {
+    const data = sameKind(x.data, x.data.length);
+    for (let row = 0; row < x.shape[0]; row++) {
+      const label = labels === null ? -1 : labels[row];
+      const { kernel } = label === -1 ? all : classes[label];
+      kernel.evaluate(x.data, row * d, sigma);
+      data.set(kernel.denoised, row * d);
+    }
+    return { data, shape: x.shape };
+  }
+
+  return {
+    shape: [d],
+    denoise(x, sigma, branches) {
+      checkPoints(x, d);
+      for (const { condition, perturbation } of branches) {
+        if (perturbation)
+          throw new UsageError("an exact oracle has no attention to perturb; ask a trained network");
+        if (condition !== null) checkLabels(condition, x.shape[0], classes.length, -1);
+      }
+      return Promise.resolve(branches.map(({ condition }) => predict(x, sigma, condition)));
+    },
+  };
+}
+
+/** The exact (Bayes) classifier of noisy points, and its gradient. x is [n, d]; one label 0..classes-1 per row. */
+export interface MixtureClassifier {
+  /** log p(y | x; sigma) of every class, [n, classes]. */
+  logProbabilities(x: Tensor, sigma: number): Tensor;
+  /** log p(labels[i] | x_i; sigma), [n]. */
+  logProbability(x: Tensor, sigma: number, labels: Labels): Float64Array;
+  /** Gradient of log p(labels[i] | x_i; sigma) with respect to x_i, [n, d]. */
+  gradient(x: Tensor, sigma: number, labels: Labels): Tensor;
+}
+
+/**
+ * Bayes' rule over classes with priors[y] (default: equal) and laws classes[y]:
+ *   log p(y | x; sigma) = log prior_y + log p(x | y; sigma) - log sum_z prior_z p(x | z; sigma)
+ *   gradient = score_y - sum_z p(z | x; sigma) score_z
+ * Both throw UsageError on a label that is not a class and on a number of labels that is not the batch.
+ */
+export function mixtureClassifier(
+  classes: readonly Mixture[],
+  priors?: ArrayLike<number>,
+): MixtureClassifier {
+  const count = classes.length;
+  const prior = normalise(priors ?? classes.map(() => 1));
+  const d = joinMixtures(classes, prior).dimensions;
+
+  /** Log joint density of every class at one row, normalised to log probabilities; each class's kernel holds its score. */
+  function evaluate(x: Tensor, row: number, sigma: number, out: Float64Array): void {
+    for (let y = 0; y < count; y++) {
+      classes[y].kernel.evaluate(x.data, row * d, sigma);
+      out[y] = Math.log(prior[y]) + classes[y].kernel.logDensity;
+    }
+    const max = Math.max(...out);
+    const log = max + Math.log(out.reduce((sum, value) => sum + Math.exp(value - max), 0));
+    for (let y = 0; y < count; y++) out[y] -= log;
+  }
+
+  function logProbabilities(x: Tensor, sigma: number): Tensor {
+    checkPoints(x, d);
+    const data = sameKind(x.data, x.shape[0] * count);
+    const row = new Float64Array(count);
+    for (let i = 0; i < x.shape[0]; i++) {
+      evaluate(x, i, sigma, row);
+      data.set(row, i * count);
+    }
+    return { data, shape: [x.shape[0], count] };
+  }
+
+  return {
+    logProbabilities,
+    logProbability(x, sigma, labels) {
+      checkLabels(labels, x.shape[0], count, 0);
+      const { data } = logProbabilities(x, sigma);
+      return Float64Array.from(labels, (label, i) => data[i * count + label]);
+    },
+    gradient(x, sigma, labels) {
+      checkPoints(x, d);
+      checkLabels(labels, x.shape[0], count, 0);
+      const data = sameKind(x.data, x.data.length);
+      const logs = new Float64Array(count);
+      const gradient = new Float64Array(d);
+      for (let i = 0; i < x.shape[0]; i++) {
+        evaluate(x, i, sigma, logs);
+        gradient.set(classes[labels[i]].kernel.score);
+        for (let y = 0; y < count; y++) {
+          for (let j = 0; j < d; j++) gradient[j] -= Math.exp(logs[y]) * classes[y].kernel.score[j];
+        }
+        data.set(gradient, i * d);
+      }
+      return { data, shape: x.shape };
+    },
+  };
+}
+
+function checkLabels(labels: Labels, batch: number, classes: number, least: number): void {
+  if (labels.length !== batch)
+    throw new UsageError(`a batch of ${batch} takes ${batch} labels, got ${labels.length}`);
+  for (const label of labels) {
+    if (!Number.isInteger(label) || label < least || label >= classes) {
+      throw new UsageError(`a label is a whole number from ${least} to ${classes - 1}, got ${label}`);
+    }
+  }
+}

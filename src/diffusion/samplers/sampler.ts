@@ -1,0 +1,56 @@
+import { UsageError } from "../../base/errors.ts";
+import type { Tensor } from "../../base/tensor.ts";
+import { axpby } from "../../base/tensor.ts";
+import type { Evaluate } from "../denoiser.ts";
+import type { Sigmas } from "../sigmas.ts";
+
+/** What a sampler yields once a step: the sample, its noise level and the prediction of x0 made there. */
+export interface Step {
+  /** Number of the step, from 0. */
+  readonly index: number;
+  /** Noise level of x: sigmas[index], or above it where churn added noise. */
+  readonly sigma: number;
+  /** Noise level that the step goes to: sigmas[index + 1]. */
+  readonly next: number;
+  /** The sample before the step. */
+  readonly x: Tensor;
+  /** D(x; sigma), the (guided) prediction of x0. */
+  readonly denoised: Tensor;
+}
+
+/** Standard normal noise of step `index`, of the given shape. Called at most once a step, so a step owns its noise. */
+export type Noise = (index: number, shape: readonly number[]) => Tensor;
+
+/** What every sampler takes. */
+export interface SamplerOptions {
+  /** Needed by whatever adds noise: ddpm, euler-ancestral, ddim with eta, euler and heun with churn. */
+  readonly noise?: Noise;
+}
+
+/**
+ * A sampler: from x with noise of standard deviation sigmas[0] to a sample at the last of sigmas, as an async generator.
+ * It yields each step after its first evaluation and returns the sample. Stopping early (break, return) is safe. The array
+ * kind of x (Float32Array or Float64Array) is kept. A grid that does not end at 0 gives a sample that is still noisy.
+ */
+export type Sample<O extends SamplerOptions = SamplerOptions> = (
+  denoise: Evaluate,
+  x: Tensor,
+  sigmas: Sigmas,
+  options?: O,
+) => AsyncGenerator<Step, Tensor, void>;
+
+/** One Euler step of dx/dsigma = (x - D) / sigma: (to / from) x + (1 - to / from) D. Exactly D for to = 0. */
+export function eulerStep(x: Tensor, denoised: Tensor, from: number, to: number): Tensor {
+  return axpby(to / from, x, 1 - to / from, denoised);
+}
+
+/** x + deviation * noise of the step; x itself, and no noise drawn, where the deviation is 0. */
+export function addNoise(x: Tensor, deviation: number, index: number, noise: Noise | undefined): Tensor {
+  if (deviation === 0) return x;
+  if (!noise) {
+    throw new UsageError(
+      "this sampler adds noise: give it as options.noise, a function (index, shape) => tensor of standard normal numbers",
+    );
+  }
+  return axpby(1, x, deviation, noise(index, x.shape));
+}
