@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { join, moments } from "./mixtures.ts";
+import { covarianceOf } from "../../diffusion/oracles/component.ts";
+import { joinMixtures, moments } from "../../diffusion/oracles/mixture.ts";
 import { tree } from "./tree.ts";
 
-const { classes, classWeights } = tree();
+const { classes, priors } = tree();
 const [a, b] = classes;
 const FLOAT32 = 2 ** -23;
 
@@ -16,23 +17,23 @@ describe("the tree has the paper's Gaussians", () => {
   ];
   test.each(golden)("A[$k]: weight and mean", ({ k, weight, mean }) => {
     expect(a.weights[k]).toBeAllClose(weight, { rel: FLOAT32 });
-    expect(a.means.slice(2 * k, 2 * k + 2)).toBeAllClose(mean, { rel: FLOAT32 });
+    expect(a.components[k].mean).toBeAllClose(mean, { rel: FLOAT32 });
   });
 
   test("A[0] and A[8]: covariance", () => {
-    expect(a.covariances.slice(0, 4)).toBeAllClose(
+    expect(covarianceOf(a.components[0])).toBeAllClose(
       [3.46759771e-4, 1.0357843e-4, 1.0357843e-4, 3.85146181e-4],
       { rel: FLOAT32 },
     );
-    expect(a.covariances.slice(32, 36)).toBeAllClose(
+    expect(covarianceOf(a.components[8])).toBeAllClose(
       [1.57075861e-4, 9.9684767e-6, 9.9684767e-6, 1.25680759e-4],
       { rel: FLOAT32 },
     );
   });
 
   test("1016 Gaussians a class, weights sum to 1", () => {
-    for (const { weights, means, covariances } of classes) {
-      expect([weights.length, means.length, covariances.length]).toEqual([1016, 2032, 4064]);
+    for (const { weights, components } of classes) {
+      expect(components).toHaveLength(1016);
       expect(weights.reduce((sum, w) => sum + w, 0)).toBeAllClose(1, { abs: 1e-12 });
     }
   });
@@ -55,7 +56,7 @@ describe("moments of the tree", () => {
   });
 
   test("both classes: mean 0 and standard deviation 0.5", () => {
-    const { mean, covariance } = moments(join(classes, classWeights));
+    const { mean, covariance } = moments(joinMixtures(classes, priors));
     expect(mean).toBeAllClose([-0.000141, 0.000565], { abs: 5e-7 });
     expect(std(covariance)).toBeAllClose([0.4998545, 0.4998982], { abs: 5e-8 });
   });

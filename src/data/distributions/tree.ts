@@ -13,13 +13,20 @@
  */
 import type { RandomState } from "../../base/randomState.ts";
 import { numpyRandomState } from "../../base/randomState.ts";
-import type { MixtureParameters } from "./mixtures.ts";
+import type { Mixture } from "../../diffusion/oracles/mixture.ts";
+import { gaussianMixture } from "../../diffusion/oracles/mixture.ts";
 
 export interface Tree {
-  /** Class A (index 0) and class B (index 1), 1016 Gaussians each, each class normalised by itself. */
-  readonly classes: readonly [MixtureParameters, MixtureParameters];
-  /** The share of each class in both together: the tree's branches have random lengths, so it is not exactly 1/2. */
-  readonly classWeights: readonly [number, number];
+  /** Class A and class B: exact oracles of 1016 Gaussians each, in depth-first order. */
+  readonly classes: readonly [Mixture, Mixture];
+  /** The share of each class in both together: branches have random lengths, so it is not exactly 1/2. */
+  readonly priors: readonly [number, number];
+}
+
+interface Gaussians {
+  readonly weights: number[];
+  readonly means: [number, number][];
+  readonly covariances: number[][][];
 }
 
 const SEED = 2;
@@ -28,41 +35,35 @@ const HEADINGS = [Math.PI / 4, (5 * Math.PI) / 4] as const;
 const ZOOM = [1.3136, 1.3844] as const;
 const DEPTH = 7;
 const PER_BRANCH = 8;
-const COUNT = PER_BRANCH * (2 ** DEPTH - 1);
 
-/** The tree's two classes as Gaussian mixtures. */
+/** The tree's two classes, always the same. */
 export function tree(): Tree {
   const random = numpyRandomState(SEED);
   const [a, b] = HEADINGS.map((heading) => grow(random, heading));
-  const [massA, massB] = [normalise(a.weights), normalise(b.weights)];
-  return { classes: [a, b], classWeights: [massA / (massA + massB), massB / (massA + massB)] };
+  const [massA, massB] = [a, b].map(({ weights }) => weights.reduce((sum, w) => sum + w, 0));
+  return {
+    classes: [gaussianMixture(a), gaussianMixture(b)],
+    priors: [massA / (massA + massB), massB / (massA + massB)],
+  };
 }
 
-/** One class, its weights not yet normalised. */
-function grow(random: RandomState, heading: number): MixtureParameters {
-  const weights = new Float64Array(COUNT);
-  const means = new Float64Array(COUNT * 2);
-  const covariances = new Float64Array(COUNT * 4);
-  let next = 0;
+/** The Gaussians of one class, their weights not normalised. */
+function grow(random: RandomState, heading: number): Gaussians {
+  const gaussians: Gaussians = { weights: [], means: [], covariances: [] };
 
   function branch(x: number, y: number, angle: number, depth: number): void {
-    const width = 0.2 * 0.8 ** depth;
     const length = 0.292 * 0.8 ** depth * (1 + 0.2 * random.randn());
     const u = [Math.cos(angle), Math.sin(angle)];
-    const s = [0.06 * length * ZOOM[0], 0.06 * length * ZOOM[1]];
-    const across = (width / length) ** 2;
-    for (let i = 0; i < PER_BRANCH; i++, next++) {
+    const s = ZOOM.map((zoom) => 0.06 * length * zoom);
+    const across = ((0.2 * 0.8 ** depth) / length) ** 2;
+    const covariance = [0, 1].map((i) =>
+      [0, 1].map((j) => (u[i] * u[j] + across * ((i === j ? 1 : 0) - u[i] * u[j])) * s[i] * s[j]),
+    );
+    for (let i = 0; i < PER_BRANCH; i++) {
       const t = 0.07 + (0.86 * i) / (PER_BRANCH - 1);
-      weights[next] = length * 0.5 ** depth;
-      means[2 * next] = (x + length * t * u[0]) * ZOOM[0];
-      means[2 * next + 1] = (y + length * t * u[1]) * ZOOM[1];
-      for (let row = 0; row < 2; row++) {
-        for (let column = 0; column < 2; column++) {
-          const along = u[row] * u[column];
-          const unit = row === column ? 1 : 0;
-          covariances[4 * next + 2 * row + column] = (along + across * (unit - along)) * s[row] * s[column];
-        }
-      }
+      gaussians.weights.push(length * 0.5 ** depth);
+      gaussians.means.push([(x + length * t * u[0]) * ZOOM[0], (y + length * t * u[1]) * ZOOM[1]]);
+      gaussians.covariances.push(covariance);
     }
     for (const side of [1, -1]) {
       // The turn of a child beyond the last depth is drawn as well.
@@ -73,12 +74,5 @@ function grow(random: RandomState, heading: number): MixtureParameters {
   }
 
   branch(ROOT[0], ROOT[1], heading, 0);
-  return { weights, means, covariances };
-}
-
-/** Divides the weights by their sum, which is returned. */
-function normalise(weights: Float64Array): number {
-  const sum = weights.reduce((a, b) => a + b, 0);
-  for (let i = 0; i < weights.length; i++) weights[i] /= sum;
-  return sum;
+  return gaussians;
 }
