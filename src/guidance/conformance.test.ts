@@ -283,7 +283,7 @@ describe("guide", () => {
   test("CFG without a condition is refused, for it would change nothing", () => {
     const { main } = model();
     expect(() => guide(main, null, compose<Labels>([cfg({ weight: 2 })]))).toThrow(
-      /cfg would compare.*Give a label/,
+      /cfg would compare.*give a label/,
     );
     expect(() => guide(main, null, compose<Labels>([cfg({ weight: 1 })]))).not.toThrow();
   });

@@ -159,10 +159,8 @@ function weakOf<C>(term: Term<C>, strong: Wanted<C>): Wanted<C> {
   const wanted = { from: term.from ?? strong.from, branch: term.weak(strong.branch.condition) };
   if (sameWanted(wanted, strong)) {
     throw new UsageError(
-      `${term.method} would compare a prediction with itself` +
-        (wanted.branch.condition === null
-          ? ": it needs a condition to drop. Give a label, and no base=null"
-          : ". Give it a prediction that differs from the guided one"),
+      `${term.method} would compare a prediction with itself; the weak one must differ in its condition ` +
+        "(give a label, and no base=null), its perturbation or its network",
     );
   }
   return wanted;

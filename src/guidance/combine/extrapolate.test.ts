@@ -7,7 +7,7 @@ const strong = float64(1, 2, -1, 0.5);
 const weak = float64(0.5, 1, 0, -0.5);
 const other = float64(-1, 3, 0.25, 8);
 
-test("one weak prediction: weight 3 gives GUIDANCE's golden vector", () => {
+test("one weak prediction: weight 3 moves twice the difference", () => {
   expect(extrapolate(strong, [{ weight: 3, denoised: weak }])).toBeAllClose([2, 4, -3, 2.5], {});
 });
 
