@@ -1,7 +1,7 @@
 import { UsageError } from "../../base/errors.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import { sameKind } from "../../base/tensor.ts";
-import type { Denoiser, Labels } from "../denoiser.ts";
+import type { Branch, Denoiser, Labels } from "../denoiser.ts";
 import { checkPoints, joinMixtures, normalise } from "./mixture.ts";
 import type { Mixture } from "./mixture.ts";
 
@@ -27,17 +27,21 @@ export function mixtureDenoiser(classes: readonly Mixture[], priors?: ArrayLike<
     return { data, shape: x.shape };
   }
 
+  /** The branch's labels, or null. */
+  function checkBranch({ condition, perturbation }: Branch<Labels>, batch: number): Labels | null {
+    if (perturbation)
+      throw new UsageError("an exact oracle has no attention to perturb; ask a trained network");
+    if (condition !== null) checkLabels(condition, batch, classes.length, -1);
+    return condition;
+  }
+
   return {
     shape: [d],
-    denoise(x, sigma, branches) {
-      checkPoints(x, d);
-      for (const { condition, perturbation } of branches) {
-        if (perturbation)
-          throw new UsageError("an exact oracle has no attention to perturb; ask a trained network");
-        if (condition !== null) checkLabels(condition, x.shape[0], classes.length, -1);
-      }
-      return Promise.resolve(branches.map(({ condition }) => predict(x, sigma, condition)));
-    },
+    denoise: (x, sigma, branches) =>
+      new Promise((resolve) => {
+        checkPoints(x, d);
+        resolve(branches.map((branch) => predict(x, sigma, checkBranch(branch, x.shape[0]))));
+      }),
   };
 }
 

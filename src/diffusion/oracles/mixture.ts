@@ -119,7 +119,7 @@ export function mixtureOf(weights: ArrayLike<number>, components: readonly Compo
       eachRow(x, sigma, (row) => data.set(kernel.denoised, row * d));
       return { data, shape: x.shape };
     },
-    denoise: (x, sigma) => Promise.resolve(mixture.denoised(x, sigma)),
+    denoise: (x, sigma) => new Promise((resolve) => resolve(mixture.denoised(x, sigma))),
     sample: (stream, n, sigma = 0) => sample(normalised, components, stream, n, sigma),
   };
   return mixture;

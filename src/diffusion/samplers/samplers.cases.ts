@@ -1,0 +1,267 @@
+import { describe, expect, test } from "vitest";
+import { philox, seededNoise } from "../../base/philox.ts";
+import type { FloatArray, Tensor } from "../../base/tensor.ts";
+import { tensor } from "../../base/tensor.ts";
+import type { Evaluate } from "../denoiser.ts";
+import { last } from "../last.ts";
+import { gaussian } from "../oracles/gaussian.ts";
+import { gaussianMixture } from "../oracles/mixture.ts";
+import { karras } from "../sigmas.ts";
+import type { Sampler } from "./index.ts";
+import type { Noise, Step } from "./sampler.ts";
+
+const mixture = gaussianMixture({
+  weights: [0.6, 0.4],
+  means: [
+    [-1, 0.5],
+    [1.5, -0.5],
+  ],
+  stds: [0.5, [0.3, 0.8]],
+});
+const SEEDS = [0, 1, 2, 3, 4];
+const sigmas = karras({ steps: 7, min: 0.02, max: 20 });
+const noise: Noise = (index, shape) => seededNoise(SEEDS.slice(0, shape[0]), index + 1, shape, "float64");
+
+function start(kind: "float32" | "float64" = "float64"): Tensor {
+  const x = seededNoise(SEEDS, 0, [SEEDS.length, 2], kind);
+  return { data: x.data.map((value) => value * sigmas[0]) as FloatArray, shape: x.shape };
+}
+
+/** Every step and the sample of a run, and the (x, sigma) of each call of the denoiser. */
+async function record(sampler: Sampler, x: Tensor, grid = sigmas, noiseOf: Noise | undefined = noise) {
+  const calls: { x: Tensor; sigma: number }[] = [];
+  const denoise: Evaluate = (at, sigma) => {
+    calls.push({ x: at, sigma });
+    return mixture.denoise(at, sigma);
+  };
+  const steps: Step[] = [];
+  const run = sampler.run(denoise, x, grid, { noise: noiseOf });
+  for (;;) {
+    const { done, value } = await run.next();
+    if (done) return { steps, sample: value, calls };
+    steps.push(value);
+  }
+}
+
+/** What every sampler of the catalogue keeps to. */
+export function samplerCases(sampler: Sampler): void {
+  describe(sampler.name, () => {
+    test("yields every step with its index, its noise levels and the prediction made there", async () => {
+      const x = start();
+      const { steps } = await record(sampler, x);
+      expect(steps.map((step) => step.index)).toEqual([0, 1, 2, 3, 4, 5, 6]);
+      expect(steps.map((step) => step.sigma)).toEqual(sigmas.slice(0, -1));
+      expect(steps.map((step) => step.next)).toEqual(sigmas.slice(1));
+      expect(steps[0].x).toBe(x);
+      for (const { x: at, sigma, denoised } of steps)
+        expect(denoised).toBeAllClose(mixture.denoised(at, sigma), { abs: 0 });
+    });
+
+    test("ends at sigma 0 with the last prediction, exactly, and without fresh noise", async () => {
+      for (const kind of ["float32", "float64"] as const) {
+        const { steps, sample } = await record(sampler, start(kind));
+        expect(sample.data).toEqual(steps[steps.length - 1].denoised.data);
+      }
+    });
+
+    test("takes one step to the prediction", async () => {
+      const { sample, calls } = await record(sampler, start(), [20, 0]);
+      expect(sample).toBeAllClose(mixture.denoised(start(), 20), { abs: 0 });
+      expect(calls).toHaveLength(1);
+    });
+
+    test("calls the denoiser as often as it says, first at the first sigma", async () => {
+      for (const count of [1, 2, 7]) {
+        const { calls } = await record(sampler, start(), karras({ steps: count, max: 20 }));
+        expect(calls).toHaveLength(sampler.evaluations(count));
+        expect(calls[0].sigma).toBeAllClose(20, { rel: 1e-14 });
+      }
+    });
+
+    test("does not write to what it was given", async () => {
+      const x = start();
+      const { steps } = await record(sampler, x);
+      expect(x.data).toEqual(start().data);
+      expect(steps[1].denoised).toBeAllClose(mixture.denoised(steps[1].x, steps[1].sigma), { abs: 0 });
+    });
+
+    test("keeps the array kind and the shape of x", async () => {
+      for (const [kind, Kind] of [
+        ["float32", Float32Array],
+        ["float64", Float64Array],
+      ] as const) {
+        const { steps, sample } = await record(sampler, start(kind));
+        for (const tensor of [sample, ...steps.map((step) => step.x)]) {
+          expect(tensor.data).toBeInstanceOf(Kind);
+          expect(tensor.shape).toEqual([SEEDS.length, 2]);
+        }
+      }
+      // Float32 follows float64 up to its precision (values up to 20 at the start).
+      const [single, double] = await Promise.all([
+        record(sampler, start("float32")),
+        record(sampler, start("float64")),
+      ]);
+      expect(single.sample).toBeAllClose(double.sample, { abs: 2e-5 });
+    });
+
+    test("leaves the sample noisy where the grid ends above 0", async () => {
+      const whole = await record(sampler, start());
+      const part = await record(sampler, start(), sigmas.slice(0, 4));
+      expect(part.steps).toHaveLength(3);
+      expect(part.sample).toBeAllClose(whole.steps[3].x, { abs: 0 });
+    });
+
+    test("can be stopped after a step, and then evaluates no more", async () => {
+      const calls: number[] = [];
+      const run = sampler.run((x, sigma) => (calls.push(sigma), mixture.denoise(x, sigma)), start(), sigmas, {
+        noise,
+      });
+      for await (const { index } of run) if (index === 1) break;
+      const before = calls.length;
+      expect(before).toBeLessThan(sampler.evaluations(sigmas.length - 1));
+      expect(await run.next()).toEqual({ done: true, value: undefined });
+      expect(calls).toHaveLength(before);
+    });
+
+    test("gives each sample of a batch what it gives it alone", async () => {
+      const { sample } = await record(sampler, start());
+      const x = start();
+      const alone = { data: x.data.slice(4, 6), shape: [1, 2] };
+      const ownNoise: Noise = (index) => seededNoise([SEEDS[2]], index + 1, [1, 2], "float64");
+      expect((await record(sampler, alone, sigmas, ownNoise)).sample.data).toEqual(sample.data.slice(4, 6));
+    });
+
+    test("passes on an error of the denoiser", async () => {
+      const failing: Evaluate = () => Promise.reject(new Error("out of memory"));
+      await expect(last(sampler.run(failing, start(), sigmas, { noise }))).rejects.toThrow("out of memory");
+    });
+
+    test("refuses a grid that ascends or goes below 0", async () => {
+      for (const grid of [[1, 2, 0], [1, -0.5], [1]]) {
+        await expect(record(sampler, start(), grid)).rejects.toThrow("sigmas");
+      }
+    });
+
+    test("refuses options that it does not have and values out of range, by name", () => {
+      const run = (options: Record<string, unknown>) => () =>
+        sampler.run(mixture.denoise, start(), sigmas, options);
+      expect(run({ strength: 1 })).toThrow(`sampler ${sampler.name} has no option "strength"; it has: noise`);
+      for (const [key, { choices }] of Object.entries(sampler.options)) {
+        expect(run({ [key]: choices ? "medium" : -1 })).toThrow(`${key} of sampler ${sampler.name}`);
+        expect(run({ [key]: NaN })).toThrow(`${key} of sampler ${sampler.name}`);
+      }
+    });
+
+    test("lists for each option the default that it acts with", async () => {
+      const defaults = Object.fromEntries(
+        Object.entries(sampler.options).map(([key, option]) => [key, option.default]),
+      );
+      const { sample } = await record(sampler, start());
+      expect(
+        (await last(sampler.run(mixture.denoise, start(), sigmas, { ...defaults, noise }))).data,
+      ).toEqual(sample.data);
+    });
+
+    if (sampler.stochastic) stochasticCases(sampler);
+    else deterministicCases(sampler);
+  });
+}
+
+function deterministicCases(sampler: Sampler): void {
+  test("draws no noise", async () => {
+    await record(sampler, start(), sigmas, () => {
+      throw new Error("drew noise");
+    });
+    await record(sampler, start(), sigmas, undefined);
+  });
+
+  test(`converges with order ${sampler.order} to the exact path of a Gaussian`, async () => {
+    const data = gaussian({ mean: 0.7, std: 0.5 });
+    const x = tensor(Float64Array.of(60), [1, 1]);
+    const error = async (steps: number) => {
+      const grid = karras({ steps: steps + 1 }).slice(0, -1); // ends at 0.002: the jump to 0 is the same for every sampler
+      const got = await last(sampler.run(data.denoise, x, grid));
+      return Math.abs(got.data[0] - data.path(x, 80, 0.002).data[0]);
+    };
+    const errors = await Promise.all([256, 512, 1024].map(error));
+    for (const [coarse, fine] of [errors.slice(0, 2), errors.slice(1)]) {
+      expect(Math.log2(coarse / fine)).toBeAllClose(sampler.order, { abs: 0.1 });
+    }
+  });
+}
+
+function stochasticCases(sampler: Sampler): void {
+  test("asks once for the noise of each step but the one to 0, of the shape of x", async () => {
+    const drawn: number[] = [];
+    await record(sampler, start(), sigmas, (index, shape) => {
+      drawn.push(index);
+      expect(shape).toEqual([SEEDS.length, 2]);
+      return noise(index, shape);
+    });
+    expect(drawn).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
+  test("says what to pass where it is given no noise", async () => {
+    await expect(last(sampler.run(mixture.denoise, start(), sigmas))).rejects.toThrow("options.noise");
+  });
+
+  test("converges in law to a Gaussian's mean and standard deviation (responses to unit noises, exactly)", async () => {
+    const error = async (steps: number) => {
+      const { mean, std } = await law(sampler, steps);
+      return [Math.abs(mean - 0.7), Math.abs(std - 0.5)];
+    };
+    const [coarse, fine] = [await error(200), await error(400)];
+    expect(fine[0]).toBeLessThan(1e-3);
+    expect(Math.log2(coarse[1] / fine[1])).toBeAllClose(sampler.order, { abs: 0.15 });
+  });
+
+  test("reproduces the mean and the spread of a mixture (4,000 samples, 5 standard errors)", async () => {
+    const n = 4000;
+    const seeds = Array.from({ length: n }, (_, i) => i);
+    const grid = karras({ steps: 150, min: 0.005, max: 40 });
+    const data = gaussianMixture({ weights: [0.3, 0.7], means: [-1, 1], stds: [0.4, 0.2] });
+    const x = seededNoise(seeds, 0, [n, 1], "float64");
+    const sample = await last(
+      sampler.run(data.denoise, { data: x.data.map((z) => z * 40) as FloatArray, shape: x.shape }, grid, {
+        noise: (index, shape) => ({ data: fill(shape[0], index), shape }),
+      }),
+    );
+    // Mean 0.4; variance 0.3 * 0.16 + 0.7 * 0.04 + 0.84 = 0.916; share below 0: 0.3 * Phi(2.5) + 0.7 * Phi(-5).
+    const values = Array.from(sample.data);
+    const mean = average(values);
+    expect(mean).toBeAllClose(0.4, { abs: 5 * Math.sqrt(0.916 / n) });
+    expect(average(values.map((v) => (v - 0.4) ** 2))).toBeAllClose(0.916, { abs: 5 * Math.sqrt(1.1 / n) });
+    expect(average(values.map((v) => (v < 0 ? 1 : 0)))).toBeAllClose(0.2981, {
+      abs: 5 * Math.sqrt(0.21 / n),
+    });
+  });
+}
+
+/**
+ * Mean and standard deviation of what a sampler makes of N(0.7, 0.5^2), without chance. Its denoiser is affine, so the sample is
+ * affine in the start and in the noises: row 0 has neither, row 1 a unit start, row i + 2 a unit noise at step i.
+ */
+export async function law(sampler: Sampler, steps: number): Promise<{ mean: number; std: number }> {
+  const data = gaussian({ mean: 0.7, std: 0.5 });
+  const x = tensor(new Float64Array(steps + 2), [steps + 2, 1]);
+  x.data[1] = 80;
+  const unit: Noise = (index, shape) => {
+    const out = tensor(new Float64Array(steps + 2), shape);
+    out.data[index + 2] = 1;
+    return out;
+  };
+  const [mean, ...responses] = (await last(sampler.run(data.denoise, x, karras({ steps }), { noise: unit })))
+    .data;
+  return { mean, std: Math.sqrt(responses.reduce((sum, value) => sum + (value - mean) ** 2, 0)) };
+}
+
+/** Normals of one stream for the whole batch: quicker than one stream per row. */
+function fill(length: number, index: number): Float64Array {
+  const out = new Float64Array(length);
+  philox(7, index).fillNormal(out);
+  return out;
+}
+
+function average(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
