@@ -52,11 +52,41 @@ const NODE_IMPORTS = {
 
 const PLATFORM_NAMES = [
   // Node
-  ...["Buffer", "__dirname", "__filename", "clearImmediate", "exports", "global", "module", "process", "require"],
+  ...[
+    "Buffer",
+    "__dirname",
+    "__filename",
+    "clearImmediate",
+    "exports",
+    "global",
+    "module",
+    "process",
+    "require",
+  ],
   "setImmediate",
   // Browser
-  ...["Blob", "File", "FileReader", "HTMLElement", "Image", "ImageData", "OffscreenCanvas", "Worker", "WebSocket"],
-  ...["XMLHttpRequest", "alert", "caches", "document", "fetch", "history", "indexedDB", "localStorage", "location"],
+  ...[
+    "Blob",
+    "File",
+    "FileReader",
+    "HTMLElement",
+    "Image",
+    "ImageData",
+    "OffscreenCanvas",
+    "Worker",
+    "WebSocket",
+  ],
+  ...[
+    "XMLHttpRequest",
+    "alert",
+    "caches",
+    "document",
+    "fetch",
+    "history",
+    "indexedDB",
+    "localStorage",
+    "location",
+  ],
   ...["navigator", "postMessage", "requestAnimationFrame", "self", "sessionStorage", "window"],
 ];
 

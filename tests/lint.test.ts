@@ -47,10 +47,13 @@ test("a file that imports what imports it is an import cycle", async () => {
   expect(await broken("src/base/tensor.ts", code)).toEqual(["import-x/no-cycle"]);
 });
 
-test.each(["node:fs", "fs/promises", "path", "node:test"])("the portable folders may not import %s", async (name) => {
-  expect(await broken("src/graph/graph.ts", `import "${name}";\n`)).toEqual([IMPORT]);
-  expect(await broken("src/base/philox.test.ts", `import "${name}";\n`)).toEqual([]);
-});
+test.each(["node:fs", "fs/promises", "path", "node:test"])(
+  "the portable folders may not import %s",
+  async (name) => {
+    expect(await broken("src/graph/graph.ts", `import "${name}";\n`)).toEqual([IMPORT]);
+    expect(await broken("src/base/philox.test.ts", `import "${name}";\n`)).toEqual([]);
+  },
+);
 
 test.each(["Buffer.alloc(1)", "process.cwd()", "globalThis.process.cwd()", "setImmediate(() => 0)"])(
   "the portable folders may not use %s",
@@ -82,7 +85,8 @@ test("types are known to the rules", async () => {
   expect(await broken(file, `${later}export function run(): void {\n  later();\n}\n`)).toEqual([
     "@typescript-eslint/no-floating-promises",
   ]);
-  const kinds = 'export function size(kind: "a" | "b"): number {\n  switch (kind) {\n    case "a":\n      return 1;\n';
+  const kinds =
+    'export function size(kind: "a" | "b"): number {\n  switch (kind) {\n    case "a":\n      return 1;\n';
   expect(await broken(file, `${kinds}  }\n  return 0;\n}\n`)).toEqual([
     "@typescript-eslint/switch-exhaustiveness-check",
   ]);
@@ -93,7 +97,8 @@ test("any and value imports of types are refused", async () => {
   expect(await broken("src/base/errors.ts", "export const anything = (x: any): unknown => x;\n")).toEqual([
     "@typescript-eslint/no-explicit-any",
   ]);
-  const code = 'import { Graph } from "./graph.ts";\nexport const name = (graph: Graph): string => graph.name;\n';
+  const code =
+    'import { Graph } from "./graph.ts";\nexport const name = (graph: Graph): string => graph.name;\n';
   expect(await broken("src/graph/perturb.ts", code)).toEqual(["@typescript-eslint/consistent-type-imports"]);
 });
 
