@@ -1,0 +1,94 @@
+import * as ort from "onnxruntime-node";
+import { FairleadError, UsageError } from "../base/errors.ts";
+import { sizeOf } from "../base/tensor.ts";
+import type { Graph, NamedType } from "../graph/graph.ts";
+import { writeOnnx } from "../graph/onnx.ts";
+import type { Program, Runtime, RuntimeTensor } from "./runtime.ts";
+
+export interface NodeRuntimeOptions {
+  /** Where networks run. Default "cpu". */
+  readonly device?: "cpu" | "webgpu";
+  /** Threads of one operator. Default: as many as there are cores. */
+  readonly threads?: number;
+  /** Graph optimisation by ONNX Runtime. Default "all". */
+  readonly optimisation?: "disabled" | "basic" | "extended" | "all";
+  /** Writes a JSON profile with this file name in front of a date. */
+  readonly profile?: string;
+}
+
+/** Runs graphs by onnxruntime-node. */
+export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
+  const { device = "cpu", threads = 0, optimisation = "all", profile } = options;
+  if (!Number.isInteger(threads) || threads < 0) {
+    throw new UsageError(`threads is a whole number of 1 or more, or 0 for all cores, got ${threads}`);
+  }
+  return {
+    name: `${device} (onnxruntime-node ${ort.env.versions.node ?? ort.env.versions.common}, ${threads || "all"} threads)`,
+    async compile(graph: Graph): Promise<Program> {
+      let session: ort.InferenceSession;
+      try {
+        session = await ort.InferenceSession.create(writeOnnx(graph), {
+          executionProviders: [device],
+          graphOptimizationLevel: optimisation,
+          intraOpNumThreads: threads,
+          interOpNumThreads: 1,
+          logSeverityLevel: 3,
+          ...(process.env.NOSPIN && { extra: { session: { intra_op: { allow_spinning: "0" } } } }),
+          ...(profile && { enableProfiling: true, profileFilePrefix: profile }),
+        });
+      } catch (error) {
+        throw compileError(error as Error, graph, device);
+      }
+      return program(session, graph, profile !== undefined);
+    },
+  };
+}
+
+function compileError(error: Error, graph: Graph, device: string): FairleadError {
+  if (device === "webgpu" && /adapter|WebGPU|EP|provider/i.test(error.message)) {
+    return new FairleadError(
+      `WebGPU cannot be used here (${error.message.trim()}): install a Vulkan driver, or use --device cpu`,
+    );
+  }
+  return new FairleadError(`ONNX Runtime refused the graph "${graph.name}": ${error.message.trim()}`);
+}
+
+function program(session: ort.InferenceSession, graph: Graph, profiling: boolean): Program {
+  const types = new Map([...graph.inputs, ...graph.outputs].map((type) => [type.name, type]));
+  const outputs = graph.outputs.map(({ name }) => name);
+  return {
+    async run(feeds, fetches = {}) {
+      const inputs: Record<string, ort.Tensor> = {};
+      for (const type of graph.inputs) inputs[type.name] = toOrt(feeds[type.name], type);
+      const wanted: Record<string, ort.Tensor | null> = {};
+      for (const name of outputs) wanted[name] = name in fetches ? toOrt(fetches[name], types.get(name)!) : null;
+      const results = await session.run(inputs, wanted).catch((error: Error) => {
+        throw new FairleadError(`running "${graph.name}" failed: ${error.message.trim()}`);
+      });
+      return Object.fromEntries(outputs.map((name) => [name, fromOrt(results[name])]));
+    },
+    async dispose() {
+      if (profiling) session.endProfiling();
+      await session.release();
+    },
+  };
+}
+
+/** Checks a tensor against its declared type and wraps it without a copy. */
+function toOrt(value: RuntimeTensor | undefined, type: NamedType): ort.Tensor {
+  if (!value) throw new UsageError(`the graph's input "${type.name}" was not given`);
+  const fits =
+    value.shape.length === type.shape.length &&
+    value.shape.every((dim, i) => typeof type.shape[i] === "string" || type.shape[i] === dim);
+  if (!fits || sizeOf(value.shape) !== value.data.length) {
+    throw new UsageError(
+      `"${type.name}" is of shape [${type.shape.join(", ")}], got [${value.shape.join(", ")}] with ${value.data.length} values`,
+    );
+  }
+  return new ort.Tensor(type.dtype as "float32", value.data as Float32Array, value.shape);
+}
+
+function fromOrt(value: ort.Tensor): RuntimeTensor {
+  return { data: value.data as RuntimeTensor["data"], shape: value.dims };
+}
+
