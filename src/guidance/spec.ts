@@ -40,9 +40,7 @@ export function completeSpec(given: PartialSpec): MethodSpec {
   for (const [key, option] of Object.entries<MethodOption>(method.options)) {
     const isMissing = option.unless !== undefined && spec[option.unless[0]] === option.unless[1];
     if (isMissing && given[key] !== undefined) {
-      throw new UsageError(
-        `${given.method} has no ${key} with ${option.unless!.join("=")}: leave ${key} out`,
-      );
+      throw new UsageError(`${given.method} has no ${key} with ${option.unless.join("=")}: leave ${key} out`);
     }
     const value = isMissing ? undefined : (given[key] ?? option.default);
     if (value === undefined) continue;
@@ -106,11 +104,8 @@ function known(name: string, method: Method): string {
 }
 
 function wrongValue(method: string, key: string, option: MethodOption, value: unknown): UsageError {
-  const text =
-    typeof value === "string" ? `"${value}"` : Array.isArray(value) ? `[${value.join(", ")}]` : shown(value);
-  return new UsageError(`${key} of ${method} must be ${option.values.wanted}, got ${text}`);
-}
-
-function shown(value: unknown): string {
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
+  const isNumber = typeof value === "number"; // JSON has no NaN and no Infinity.
+  return new UsageError(
+    `${key} of ${method} must be ${option.values.wanted}, got ${isNumber ? String(value) : JSON.stringify(value)}`,
+  );
 }
