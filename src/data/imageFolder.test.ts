@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { deflateSync } from "node:zlib";
 import { encode } from "fast-png";
 import jpeg from "jpeg-js";
 import { describe, expect, test } from "vitest";
@@ -16,6 +17,36 @@ function plain(width: number, height: number, colour: readonly number[]): Uint8A
     (_, i) => colour[i % colour.length],
   );
   return encode({ width, height, channels: colour.length as 1 | 2 | 3 | 4, data });
+}
+
+/** A PNG by hand: `rows` are its bytes with a filter byte 0 before each row; colour type 0 grey, 3 palette. */
+function handMade(
+  { width, height, depth, type }: { width: number; height: number; depth: number; type: 0 | 3 },
+  rows: readonly number[],
+  more: [string, readonly number[]][] = [],
+): Uint8Array {
+  const chunk = (name: string, data: ArrayLike<number>) => {
+    const body = [...new TextEncoder().encode(name), ...Array.from(data)];
+    return [...bigEndian(data.length), ...body, ...bigEndian(crc(body))];
+  };
+  return Uint8Array.from([
+    ...[0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a],
+    ...chunk("IHDR", [...bigEndian(width), ...bigEndian(height), depth, type, 0, 0, 0]),
+    ...more.flatMap(([name, data]) => chunk(name, data)),
+    ...chunk("IDAT", deflateSync(Uint8Array.from(rows))),
+    ...chunk("IEND", []),
+  ]);
+}
+
+const bigEndian = (v: number) => [v >>> 24, (v >>> 16) & 255, (v >>> 8) & 255, v & 255];
+
+function crc(bytes: readonly number[]): number {
+  let c = 0xffffffff;
+  for (const byte of bytes) {
+    c ^= byte;
+    for (let k = 0; k < 8; k++) c = (c >>> 1) ^ (c & 1 ? 0xedb88320 : 0);
+  }
+  return ~c >>> 0;
 }
 
 /** A folder with these files; names may hold one folder. */
@@ -74,7 +105,8 @@ describe("imageFolder", () => {
     new DataView(big.buffer, big.byteOffset).setUint32(20, 100_000);
     const jpg = Uint8Array.from(jpeg.encode({ width: 16, height: 16, data: new Uint8Array(1024) }, 90).data);
     const sof = jpg.findIndex((byte, i) => byte === 0xff && jpg[i + 1] === 0xc0);
-    const bigJpg = jpg.map((byte, i) => (i >= sof + 5 && i < sof + 9 ? 0xff : byte));
+    const bigJpg = // 9000 x 9000
+      jpg.map((byte, i) => (i >= sof + 5 && i < sof + 9 ? [0x23, 0x28][(i - sof - 5) % 2] : byte));
     const cases: [Record<string, Uint8Array | string>, RegExp][] = [
       [{ "c/a.png": plain(3, 3, [1]).subarray(0, 50) }, /a\.png is not a readable PNG picture/],
       [
@@ -109,5 +141,33 @@ describe("decodeImage", () => {
     const data = Uint16Array.of(65535, 257 * 77, 128, 129);
     const png = encode({ width: 2, height: 2, channels: 1, depth: 16, data });
     expect(Array.from(decodeImage(png, "f").data)).toEqual([255, 77, 0, 1]);
+  });
+
+  test("grey of 1, 2 and 4 bits fills the range from 0 to 255, rows beginning at a byte", () => {
+    const grey = (depth: number, rows: number[]) =>
+      Array.from(decodeImage(handMade({ width: 3, height: 2, depth, type: 0 }, rows), "f").data);
+    expect(grey(1, [0, 0b10100000, 0, 0b01100000])).toEqual([255, 0, 255, 0, 255, 255]);
+    expect(grey(2, [0, 0b00011000, 0, 0b11000100])).toEqual([0, 85, 170, 255, 0, 85]);
+    expect(grey(4, [0, 0x0f, 0x10, 0, 0x23, 0xf0])).toEqual([0, 255, 17, 34, 51, 255]);
+  });
+
+  test("a palette gives its colours, its transparency is laid over white", () => {
+    const palette: [string, number[]] = ["PLTE", [1, 2, 3, 40, 50, 60]];
+    const indexed = { width: 3, height: 1, depth: 2, type: 3 } as const;
+    const rows = [0, 0b00010000];
+    expect(Array.from(decodeImage(handMade(indexed, rows, [palette]), "f").data)).toEqual([
+      1, 40, 1, 2, 50, 2, 3, 60, 3,
+    ]);
+    const clear = handMade(indexed, rows, [palette, ["tRNS", [0]]]);
+    expect(Array.from(decodeImage(clear, "f").data)).toEqual([255, 40, 255, 255, 50, 255, 255, 60, 255]);
+  });
+
+  test("a picture with fewer rows than it declares is refused", () => {
+    for (const depth of [1, 8]) {
+      const rows = depth === 1 ? [0, 0x80] : [0, 1, 2, 3];
+      expect(() => decodeImage(handMade({ width: 3, height: 2, depth, type: 0 }, rows), "some.png")).toThrow(
+        /some\.png is not a readable PNG picture/,
+      );
+    }
   });
 });
