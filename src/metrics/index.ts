@@ -1,0 +1,22 @@
+/** Measures of sample quality. Every result says how many samples and which extractor it was made with. */
+export type { ClassAccuracy } from "./accuracy.ts";
+export { classAccuracy } from "./accuracy.ts";
+export type { EnergyDistance } from "./energyDistance.ts";
+export { energyDistance } from "./energyDistance.ts";
+export type { Counts, ExtractorOption, Measured } from "./features.ts";
+export type { FrechetDistance } from "./frechet.ts";
+export { frechetDistance } from "./frechet.ts";
+export type { InceptionScore } from "./inceptionScore.ts";
+export { inceptionScore } from "./inceptionScore.ts";
+export type { KernelDistance, KernelDistanceOverSubsets, Subset } from "./kid.ts";
+export { drawSubsets, kernelDistance, kernelDistanceOverSubsets } from "./kid.ts";
+export type { GaussianDiscrepancy, GaussianDiscrepancyOptions } from "./mmd.ts";
+export { gaussianDiscrepancy } from "./mmd.ts";
+export type { PrecisionRecall, PrecisionRecallOptions } from "./precisionRecall.ts";
+export { precisionRecall } from "./precisionRecall.ts";
+export type { FeatureStatistics } from "./statistics.ts";
+export { featureStatistics, RunningStatistics } from "./statistics.ts";
+export type { LogDensity, Metrics2d, Truth2d } from "./toy2d.ts";
+export { metrics2d, quantile, truth2d } from "./toy2d.ts";
+export type { SlicedWasserstein, WassersteinOptions } from "./wasserstein.ts";
+export { randomDirections, slicedWasserstein, wasserstein1d } from "./wasserstein.ts";
