@@ -23,10 +23,10 @@ describe("batch", () => {
   });
 
   test("indices and buffers that do not fit are refused", () => {
-    const { batch } = imageDataset(arrays);
-    expect(() => batch([3], new Float32Array(2))).toThrow("tiny has images 0 to 2, got index 3");
-    expect(() => batch([-1], new Float32Array(2))).toThrow("got index -1");
-    expect(() => batch([0], new Float32Array(3))).toThrow("1 images of tiny are 2 values, got 3");
+    const dataset = imageDataset(arrays);
+    expect(() => dataset.batch([3], new Float32Array(2))).toThrow("tiny has images 0 to 2, got index 3");
+    expect(() => dataset.batch([-1], new Float32Array(2))).toThrow("got index -1");
+    expect(() => dataset.batch([0], new Float32Array(3))).toThrow("1 images of tiny are 2 values, got 3");
   });
 });
 

@@ -16,7 +16,7 @@ function plain(width: number, height: number, colour: readonly number[]): Uint8A
     { length: width * height * colour.length },
     (_, i) => colour[i % colour.length],
   );
-  return encode({ width, height, channels: colour.length as 1 | 2 | 3 | 4, data });
+  return encode({ width, height, channels: colour.length, data });
 }
 
 /** A PNG by hand: `rows` are its bytes with a filter byte 0 before each row; colour type 0 grey, 3 palette. */
