@@ -1,20 +1,7 @@
-"""A UNet denoiser written plainly in torch: the peer that Fairlead's UNet is measured against.
+"""Fairlead's UNet written plainly in torch: the peer that src/networks/unet.ts is measured against.
 
-The config (JSON) names what the two have in common:
-
-  inChannels   channels of the image
-  channels     width of each level, finest first
-  blocks       residual blocks per level, on the way down and again on the way up
-  attention    per level: does an attention block follow each residual block? (the middle always has one)
-  headChannels channels of one attention head
-  embedding    width of the time and class embedding
-  classes      number of classes; one more row is the null class
-  groups       groups of every group norm
-  scaleShift   true: the embedding scales and shifts after the second norm; false: it is added before it
-  down         "conv" (3x3, stride 2) or "pool" (2x2 average, then no weights)
+It takes the same config (UnetConfig) and has the same parameters, layer by layer.
 """
-
-import math
 
 import torch
 from torch import nn
@@ -24,18 +11,18 @@ from torch.nn import functional as F
 class ResidualBlock(nn.Module):
     def __init__(self, inside, outside, config):
         super().__init__()
-        self.scale_shift = config["scaleShift"]
+        self.modulate = config["modulate"]
         self.norm1 = nn.GroupNorm(config["groups"], inside)
         self.conv1 = nn.Conv2d(inside, outside, 3, padding=1)
-        self.embed = nn.Linear(config["embedding"], outside * (2 if self.scale_shift else 1))
+        self.embedding = nn.Linear(config["embedding"], outside * (2 if self.modulate else 1))
         self.norm2 = nn.GroupNorm(config["groups"], outside)
         self.conv2 = nn.Conv2d(outside, outside, 3, padding=1)
         self.skip = nn.Identity() if inside == outside else nn.Conv2d(inside, outside, 1)
 
-    def forward(self, x, embedding):
+    def forward(self, x, embedded):
         h = self.conv1(F.silu(self.norm1(x)))
-        e = self.embed(F.silu(embedding))[:, :, None, None]
-        if self.scale_shift:
+        e = self.embedding(embedded)[:, :, None, None]
+        if self.modulate:
             scale, shift = e.chunk(2, dim=1)
             h = self.norm2(h) * (1 + scale) + shift
         else:
@@ -44,137 +31,122 @@ class ResidualBlock(nn.Module):
 
 
 class AttentionBlock(nn.Module):
-    def __init__(self, channels, config):
+    def __init__(self, width, config):
         super().__init__()
-        self.heads = channels // config["headChannels"]
-        self.norm = nn.GroupNorm(config["groups"], channels)
-        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
-        self.project = nn.Conv2d(channels, channels, 1)
+        self.heads = width // config["headChannels"]
+        self.norm = nn.GroupNorm(config["groups"], width)
+        self.qkv = nn.Conv2d(width, 3 * width, 1)
+        self.out = nn.Conv2d(width, width, 1)
 
     def forward(self, x):
-        batch, channels, height, width = x.shape
-        qkv = self.qkv(self.norm(x)).reshape(batch, 3, self.heads, channels // self.heads, height * width)
+        batch, width, rows, columns = x.shape
+        qkv = self.qkv(self.norm(x)).reshape(batch, 3, self.heads, width // self.heads, rows * columns)
         q, k, v = qkv.transpose(-1, -2).unbind(1)  # [batch, heads, pixels, headChannels]
         h = F.scaled_dot_product_attention(q, k, v)
-        h = h.transpose(-1, -2).reshape(batch, channels, height, width)
-        return x + self.project(h)
+        return x + self.out(h.transpose(-1, -2).reshape(batch, width, rows, columns))
 
 
-class Level(nn.Module):
-    """The residual blocks of one resolution, each followed by attention where the config says so."""
+class Stage(nn.Module):
+    """A residual block, and attention after it where the level has it."""
 
-    def __init__(self, widths, channels, attention, config):
+    def __init__(self, inside, outside, attends, config):
         super().__init__()
-        self.blocks = nn.ModuleList(ResidualBlock(inside, channels, config) for inside in widths)
-        self.attention = nn.ModuleList(
-            AttentionBlock(channels, config) if attention else nn.Identity() for _ in widths
-        )
+        self.block = ResidualBlock(inside, outside, config)
+        self.attention = AttentionBlock(outside, config) if attends else nn.Identity()
 
-
-class Downsample(nn.Module):
-    def __init__(self, channels, kind):
-        super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, stride=2, padding=1) if kind == "conv" else nn.AvgPool2d(2)
-
-    def forward(self, x):
-        return self.conv(x)
-
-
-class Upsample(nn.Module):
-    def __init__(self, channels):
-        super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
-
-    def forward(self, x):
-        return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))
+    def forward(self, x, embedded):
+        return self.attention(self.block(x, embedded))
 
 
 class UNet(nn.Module):
     def __init__(self, config):
         super().__init__()
-        widths, blocks = config["channels"], config["blocks"]
-        self.frequencies = widths[0] // 2
-        self.time1 = nn.Linear(widths[0], config["embedding"])
-        self.time2 = nn.Linear(config["embedding"], config["embedding"])
-        self.classes = nn.Embedding(config["classes"] + 1, config["embedding"])
-        self.enter = nn.Conv2d(config["inChannels"], widths[0], 3, padding=1)
+        widths, blocks, attends = config["features"], config["blocks"], config["attention"]
+        levels, deepest = len(widths), widths[-1]
+        self.patch, self.width = config["patch"], config["embedding"]
+        pixels = config["channels"] * self.patch**2
 
-        self.down, self.shrink = nn.ModuleList(), nn.ModuleList()
+        self.noise = nn.Linear(self.width, self.width)
+        self.classes = nn.Embedding(config["classes"] + 1, self.width) if config["classes"] else None
+        self.mix = nn.Linear(self.width, self.width)
+
+        self.enter = nn.Conv2d(pixels, widths[0], 3, padding=1)
+        self.down, self.shrink, inside = nn.ModuleList(), nn.ModuleList(), widths[0]
         for level, width in enumerate(widths):
-            first = widths[max(level - 1, 0)]
-            self.down.append(Level([first] + [width] * (blocks - 1), width, config["attention"][level], config))
-            last = level == len(widths) - 1
-            self.shrink.append(nn.Identity() if last else Downsample(width, config["down"]))
+            stages = [Stage(width if i else inside, width, attends[level], config) for i in range(blocks)]
+            self.down.append(nn.ModuleList(stages))
+            last = level == levels - 1
+            self.shrink.append(nn.Identity() if last else nn.Conv2d(width, width, 3, stride=2, padding=1))
+            inside = width
 
-        self.middle1 = ResidualBlock(widths[-1], widths[-1], config)
-        self.middle_attention = AttentionBlock(widths[-1], config)
-        self.middle2 = ResidualBlock(widths[-1], widths[-1], config)
+        self.middle = nn.ModuleList([Stage(deepest, deepest, attend, config) for attend in (True, False)])
 
         self.up, self.grow = nn.ModuleList(), nn.ModuleList()
-        for level in reversed(range(len(widths))):
+        for level in reversed(range(levels)):
             width = widths[level]
-            below = widths[min(level + 1, len(widths) - 1)]
-            inputs = [below + width] + [2 * width] * (blocks - 1)
-            self.up.append(Level(inputs, width, config["attention"][level], config))
-            self.grow.append(Upsample(width) if level > 0 else nn.Identity())
+            stages = [Stage((width if i else inside) + width, width, attends[level], config) for i in range(blocks)]
+            self.up.append(nn.ModuleList(stages))
+            self.grow.append(nn.Conv2d(width, width, 3, padding=1) if level else nn.Identity())
+            inside = width
 
         self.norm = nn.GroupNorm(config["groups"], widths[0])
-        self.leave = nn.Conv2d(widths[0], config["inChannels"], 3, padding=1)
+        self.leave = nn.Conv2d(widths[0], pixels, 3, padding=1)
 
-    def forward(self, x, noise_level, labels):
-        # Embedding of the noise level and the class.
-        steps = torch.arange(self.frequencies, device=x.device) / self.frequencies
-        angles = noise_level[:, None] * torch.exp(-math.log(10000) * steps)
-        embedding = torch.cat([angles.cos(), angles.sin()], dim=1)
-        embedding = self.time2(F.silu(self.time1(embedding))) + self.classes(labels)
+    def forward(self, x, noise, labels):
+        # Embedding of noise level and class.
+        frequencies = 100 ** torch.linspace(0, 1, self.width // 2)
+        angles = noise[:, None] * frequencies
+        e = self.noise(torch.cat([angles.sin(), angles.cos()], dim=1))
+        if self.classes is not None:
+            e = e + self.classes(labels)
+        e = F.silu(self.mix(F.silu(e)))
 
         # Down.
-        h = self.enter(x)
+        h = self.enter(F.pixel_unshuffle(x, self.patch) if self.patch > 1 else x)
         skips = []
-        for level, shrink in zip(self.down, self.shrink):
-            for block, attention in zip(level.blocks, level.attention):
-                h = attention(block(h, embedding))
+        for stages, shrink in zip(self.down, self.shrink):
+            for stage in stages:
+                h = stage(h, e)
                 skips.append(h)
             h = shrink(h)
 
         # Middle.
-        h = self.middle2(self.middle_attention(self.middle1(h, embedding)), embedding)
+        for stage in self.middle:
+            h = stage(h, e)
 
         # Up.
-        for level, grow in zip(self.up, self.grow):
-            for block, attention in zip(level.blocks, level.attention):
-                h = attention(block(torch.cat([h, skips.pop()], dim=1), embedding))
-            h = grow(h)
-        return self.leave(F.silu(self.norm(h)))
-
-
-def parameter_count(module):
-    return sum(p.numel() for p in module.parameters())
+        for stages, grow in zip(self.up, self.grow):
+            for stage in stages:
+                h = stage(torch.cat([h, skips.pop()], dim=1), e)
+            if not isinstance(grow, nn.Identity):
+                h = grow(F.interpolate(h, scale_factor=2, mode="nearest"))
+        h = self.leave(F.silu(self.norm(h)))
+        return F.pixel_shuffle(h, self.patch) if self.patch > 1 else h
 
 
 class UNetWorkload:
-    """Forward passes and training steps (MSE, AdamW) of a UNet on random images, in eager mode."""
+    """Forward passes and training steps (MSE, AdamW) on random images, in eager mode. More in config: batch, channelsLast."""
 
     def __init__(self, config):
         torch.manual_seed(0)
-        size, batch = config.get("size", 32), config.get("batch", 32)
+        batch, size = config.get("batch", 32), config["size"]
         layout = torch.channels_last if config.get("channelsLast") else torch.contiguous_format
         self.model = UNet(config).to(memory_format=layout)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4)
-        shape = (batch, config["inChannels"], size, size)
+        shape = (batch, config["channels"], size, size)
         self.x = torch.randn(shape).contiguous(memory_format=layout)
         self.target = torch.randn(shape).contiguous(memory_format=layout)
-        self.noise_level = torch.linspace(0, 999, batch)
+        self.noise = torch.linspace(-1.5, 1, batch)
         self.labels = torch.arange(batch) % (config["classes"] + 1)
-        self.parameters = parameter_count(self.model)
+        self.parameters = sum(p.numel() for p in self.model.parameters())
 
     def forward(self):
         with torch.no_grad():
-            self.model(self.x, self.noise_level, self.labels)
+            self.model(self.x, self.noise, self.labels)
 
     def train(self):
         self.optimizer.zero_grad(set_to_none=True)
-        loss = F.mse_loss(self.model(self.x, self.noise_level, self.labels), self.target)
+        loss = F.mse_loss(self.model(self.x, self.noise, self.labels), self.target)
         loss.backward()
         self.optimizer.step()
         return loss.item()
