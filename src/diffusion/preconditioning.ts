@@ -31,7 +31,8 @@ export type PreconditioningSpec =
   | {
       readonly kind: "flow";
       /** The network is told timeScale * t. Default 1. */ readonly timeScale?: number;
-    };
+    }
+  | { readonly kind: "score" };
 
 const KEYS = {
   edm: ["sigmaData"],
@@ -39,6 +40,7 @@ const KEYS = {
   v: ["betas"],
   x0: ["betas"],
   flow: ["timeScale"],
+  score: [],
 } as const satisfies Record<PreconditioningSpec["kind"], readonly string[]>;
 
 /**
@@ -68,6 +70,8 @@ export function preconditioning(spec: PreconditioningSpec): Preconditioning {
       return x0(spec);
     case "flow":
       return flow(spec);
+    case "score":
+      return score();
   }
 }
 
@@ -133,6 +137,17 @@ export function flow({ timeScale = 1 }: { readonly timeScale?: number } = {}): P
     cOut: (sigma) => -sigma / (1 + sigma),
     cIn: (sigma) => 1 / (1 + sigma),
     cNoise: (sigma) => (timeScale * sigma) / (1 + sigma),
+  });
+}
+
+/** F is the score of x, told sigma itself: D = x + sigma^2 F. */
+export function score(): Preconditioning {
+  return weighted({
+    kind: "score",
+    cSkip: () => 1,
+    cOut: (sigma) => sigma * sigma,
+    cIn: () => 1,
+    cNoise: (sigma) => sigma,
   });
 }
 

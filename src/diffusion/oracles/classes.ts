@@ -2,7 +2,7 @@ import { UsageError } from "../../base/errors.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import { sameKind } from "../../base/tensor.ts";
 import type { Branch, Denoiser, Labels } from "../denoiser.ts";
-import { checkPoints, joinMixtures, normalise } from "./mixture.ts";
+import { checkPoints, denoiseRow, joinMixtures, normalise } from "./mixture.ts";
 import type { Mixture } from "./mixture.ts";
 
 /**
@@ -18,11 +18,11 @@ export function mixtureDenoiser(classes: readonly Mixture[], priors?: ArrayLike<
 
   function predict(x: Tensor, sigma: number, labels: Labels | null): Tensor {
     const data = sameKind(x.data, x.data.length);
+    const out = new Float64Array(d);
     for (let row = 0; row < x.shape[0]; row++) {
       const label = labels === null ? -1 : labels[row];
-      const { kernel } = label === -1 ? all : classes[label];
-      kernel.evaluate(x.data, row * d, sigma);
-      data.set(kernel.denoised, row * d);
+      denoiseRow(label === -1 ? all : classes[label], x, row, sigma, out);
+      data.set(out, row * d);
     }
     return { data, shape: x.shape };
   }

@@ -2,6 +2,7 @@ import { UsageError } from "../../base/errors.ts";
 import type { Stream } from "../../base/philox.ts";
 import type { FloatArray, Tensor } from "../../base/tensor.ts";
 import { sameKind } from "../../base/tensor.ts";
+import type { Evaluate } from "../denoiser.ts";
 import { component, covarianceOf, fromAxes } from "./component.ts";
 import type { Component, Covariance } from "./component.ts";
 import { generalKernel } from "./kernel.ts";
@@ -37,10 +38,10 @@ export interface Mixture {
   score(x: Tensor, sigma: number): Tensor;
   /** Probability of each component given x, [n, count]. */
   posterior(x: Tensor, sigma: number): Tensor;
-  /** E[x0 | x] = x + sigma^2 score, [n, d]. */
+  /** E[x0 | x] = x + sigma^2 score, [n, d]; exact to about 1e-15 times |x|. */
   denoised(x: Tensor, sigma: number): Tensor;
   /** `denoised` as samplers call it. */
-  denoise(x: Tensor, sigma: number): Promise<Tensor>;
+  readonly denoise: Evaluate;
   /** n samples of p(x; sigma), [n, d] in float64; sigma defaults to 0, the data. */
   sample(stream: Stream, n: number, sigma?: number): Tensor;
   /** One point at a time, for loops of one's own. */
@@ -80,15 +81,15 @@ export function mixtureOf(weights: ArrayLike<number>, components: readonly Compo
   if (components.some((c) => c.mean.length !== d))
     throw new UsageError("all components of a mixture have the same dimension");
   const normalised = normalise(weights);
-  const kernel = d === 2 ? planarKernel(normalised, components) : generalKernel(normalised, components);
+  const general = generalKernel(normalised, components);
+  const kernel = d === 2 ? planarKernel(normalised, components) : general;
 
-  /** Calls visit(row) after each row was evaluated. */
-  function eachRow(x: Tensor, sigma: number, visit: (row: number) => void): void {
+  /** A tensor [n, width] of what `compute` gives for each row. */
+  function rows(x: Tensor, width: number, compute: (row: number) => ArrayLike<number>): Tensor {
     checkPoints(x, d);
-    for (let row = 0; row < x.shape[0]; row++) {
-      kernel.evaluate(x.data, row * d, sigma);
-      visit(row);
-    }
+    const data = sameKind(x.data, x.shape[0] * width);
+    for (let row = 0; row < x.shape[0]; row++) data.set(compute(row), row * width);
+    return { data, shape: [x.shape[0], width] };
   }
 
   const mixture: Mixture = {
@@ -97,27 +98,30 @@ export function mixtureOf(weights: ArrayLike<number>, components: readonly Compo
     components,
     kernel,
     logDensity(x, sigma) {
-      const out = new Float64Array(x.shape[0]);
-      eachRow(x, sigma, (row) => (out[row] = kernel.logDensity));
-      return out;
-    },
-    score(x, sigma) {
-      const data = sameKind(x.data, x.data.length);
-      eachRow(x, sigma, (row) => data.set(kernel.score, row * d));
-      return { data, shape: x.shape };
-    },
-    posterior(x, sigma) {
-      const count = components.length;
-      const data = sameKind(x.data, x.shape[0] * count);
-      eachRow(x, sigma, (row) => {
-        for (let k = 0; k < count; k++) data[row * count + k] = kernel.terms[k] / kernel.total;
+      checkPoints(x, d);
+      return Float64Array.from({ length: x.shape[0] }, (_, row) => {
+        kernel.evaluate(x.data, row * d, sigma);
+        return kernel.logDensity;
       });
-      return { data, shape: [x.shape[0], count] };
     },
-    denoised(x, sigma) {
-      const data = sameKind(x.data, x.data.length);
-      eachRow(x, sigma, (row) => data.set(kernel.denoised, row * d));
-      return { data, shape: x.shape };
+    score: (x, sigma) => {
+      return rows(x, d, (row) => {
+        kernel.evaluate(x.data, row * d, sigma);
+        return kernel.score;
+      });
+    },
+    posterior: (x, sigma) => {
+      return rows(x, components.length, (row) => {
+        general.evaluate(x.data, row * d, sigma);
+        return general.posterior;
+      });
+    },
+    denoised: (x, sigma) => {
+      const out = new Float64Array(d);
+      return rows(x, d, (row) => {
+        denoiseRow(mixture, x, row, sigma, out);
+        return out;
+      });
     },
     denoise: (x, sigma) => new Promise((resolve) => resolve(mixture.denoised(x, sigma))),
     sample: (stream, n, sigma = 0) => sample(normalised, components, stream, n, sigma),
@@ -141,6 +145,18 @@ export function scoreRows(mixture: Mixture, x: FloatArray, sigmas: FloatArray, o
     kernel.evaluate(x, row * d, sigmas[row]);
     out.set(kernel.score, row * d);
   }
+}
+
+/** Writes E[x0 | x] = x + sigma^2 score at one row of x to out, [d]. */
+export function denoiseRow(
+  { dimensions: d, kernel }: Mixture,
+  x: Tensor,
+  row: number,
+  sigma: number,
+  out: Float64Array,
+): void {
+  kernel.evaluate(x.data, row * d, sigma);
+  for (let i = 0; i < d; i++) out[i] = x.data[row * d + i] + sigma * sigma * kernel.score[i];
 }
 
 /** Mean [d] and covariance [d, d] (row-major) of the mixture's data. */

@@ -127,6 +127,10 @@ function entry<O extends SamplerOptions>(run: Sample<O>, about: Omit<Sampler, "r
   };
 }
 
+function shown(value: unknown): string {
+  return typeof value === "number" ? String(value) : JSON.stringify(value);
+}
+
 function checkOptions(
   { name, options }: Omit<Sampler, "run">,
   given: Readonly<Record<string, unknown>>,
@@ -140,10 +144,10 @@ function checkOptions(
     }
     const { min = -Infinity, choices } = options[key];
     if (choices && !choices.includes(value as string)) {
-      throw new UsageError(`${key} of sampler ${name} is one of ${choices.join(", ")}, got ${String(value)}`);
+      throw new UsageError(`${key} of sampler ${name} is one of ${choices.join(", ")}, got ${shown(value)}`);
     }
     if (!choices && !(typeof value === "number" && value >= min)) {
-      throw new UsageError(`${key} of sampler ${name} is a number of at least ${min}, got ${String(value)}`);
+      throw new UsageError(`${key} of sampler ${name} is a number of at least ${min}, got ${shown(value)}`);
     }
   }
 }

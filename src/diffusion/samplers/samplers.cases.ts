@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { philox, seededNoise } from "../../base/philox.ts";
-import type { FloatArray, Tensor } from "../../base/tensor.ts";
+import type { Tensor } from "../../base/tensor.ts";
 import { tensor } from "../../base/tensor.ts";
 import type { Evaluate } from "../denoiser.ts";
 import { last } from "../last.ts";
@@ -24,7 +24,7 @@ const noise: Noise = (index, shape) => seededNoise(SEEDS.slice(0, shape[0]), ind
 
 function start(kind: "float32" | "float64" = "float64"): Tensor {
   const x = seededNoise(SEEDS, 0, [SEEDS.length, 2], kind);
-  return { data: x.data.map((value) => value * sigmas[0]) as FloatArray, shape: x.shape };
+  return { data: x.data.map((value) => value * sigmas[0]), shape: x.shape };
 }
 
 /** Every step and the sample of a run, and the (x, sigma) of each call of the denoiser. */
@@ -222,7 +222,7 @@ function stochasticCases(sampler: Sampler): void {
     const data = gaussianMixture({ weights: [0.3, 0.7], means: [-1, 1], stds: [0.4, 0.2] });
     const x = seededNoise(seeds, 0, [n, 1], "float64");
     const sample = await last(
-      sampler.run(data.denoise, { data: x.data.map((z) => z * 40) as FloatArray, shape: x.shape }, grid, {
+      sampler.run(data.denoise, { data: x.data.map((z) => z * 40), shape: x.shape }, grid, {
         noise: (index, shape) => ({ data: fill(shape[0], index), shape }),
       }),
     );
