@@ -1,5 +1,5 @@
 import { conv2d } from "../graph/ops/conv.ts";
-import { add, cos, mul, sin } from "../graph/ops/elementwise.ts";
+import { add, cos, log, mul, sin } from "../graph/ops/elementwise.ts";
 import { matmul } from "../graph/ops/linear.ts";
 import { groupNorm, softmax } from "../graph/ops/normalise.ts";
 import { concat, reshape, split, swapLast } from "../graph/ops/reshape.ts";
@@ -76,8 +76,14 @@ export function attention(p: ParameterSource, name: string, x: Value, groups: nu
   });
 }
 
-/** Sines and cosines of a number per row at `width` / 2 frequencies from 1 to 1 / maxPeriod. x [batch]; out [batch, width]. */
-export function sinusoids(x: Value, width: number, frequencies: readonly number[]): Value {
-  const angles = mul(reshape(x, [x.shape[0], 1]), x.builder.literal(frequencies, "float32", [1, width / 2]));
+/**
+ * Sines and cosines of ln(sigma) / 4, which lies in about [-1.6, 1.1], at width / 2 frequencies from 1 to 100.
+ * sigma [batch]; out [batch, width].
+ */
+export function noiseFeatures(sigma: Value, width: number): Value {
+  const half = width / 2;
+  const frequencies = Array.from({ length: half }, (_, i) => 100 ** (i / Math.max(1, half - 1)));
+  const level = reshape(mul(log(sigma), 0.25), [sigma.shape[0], 1]);
+  const angles = mul(level, sigma.builder.literal(frequencies, sigma.dtype, [1, half]));
   return concat([sin(angles), cos(angles)], 1);
 }

@@ -3,7 +3,7 @@ import { gather } from "../graph/ops/indexing.ts";
 import { concat, reshape, transpose } from "../graph/ops/reshape.ts";
 import { upsample } from "../graph/ops/resample.ts";
 import type { Value } from "../graph/value.ts";
-import { attention, conv, linear, modulatedNorm, norm, sinusoids } from "./layers.ts";
+import { attention, conv, linear, modulatedNorm, noiseFeatures, norm } from "./layers.ts";
 import type { ParameterSource } from "./parameters.ts";
 
 /** A UNet of ADM's kind (Dhariwal & Nichol 2021, arXiv:2105.05233). */
@@ -35,7 +35,7 @@ export interface UnetConfig {
 export interface UnetInputs {
   /** [batch, channels, size, size] */
   readonly x: Value;
-  /** cNoise of each row. [batch] */
+  /** Standard deviation of the noise in each row; the network sees ln(sigma) / 4. [batch] */
   readonly noise: Value;
   /** Class of each row; `classes` is the null condition. int64 [batch]; absent when classes is 0. */
   readonly labels?: Value;
@@ -93,15 +93,10 @@ function fromPatches(x: Value, patch: number): Value {
   return reshape(transpose(apart, [0, 1, 4, 2, 5, 3]), [batch, channels / patch ** 2, rows * patch, columns * patch]);
 }
 
-/** Frequencies for cNoise = ln(sigma) / 4, which lies in about [-1.6, 1.1]: periods from 2 pi down to 2 pi / 100. */
-function frequencies(count: number): number[] {
-  return Array.from({ length: count }, (_, i) => 100 ** (i / Math.max(1, count - 1)));
-}
-
 function embed(p: ParameterSource, config: UnetConfig, noise: Value, labels: Value | undefined): Value {
   const width = config.embedding;
   return p.scope("embed", (q) => {
-    let e = linear(q, "noise", sinusoids(noise, width, frequencies(width / 2)), width);
+    let e = linear(q, "noise", noiseFeatures(noise, width), width);
     if (labels) e = add(e, gather(q.get("classes", [config.classes + 1, width], { std: 1 }), labels));
     return silu(linear(q, "mix", silu(e), width));
   });
