@@ -230,6 +230,9 @@ test("a near component of tiny weight does not hide a far one of large weight", 
     const posterior = mixture.posterior(tensor(Float64Array.from(at(0)), [1, at(0).length]), 0);
     const odds = 1e15 * Math.exp(-42);
     expect(posterior).toBeAllClose([1 / (1 + odds), odds / (1 + odds)], { rel: 1e-10 });
+    // Score at the near mean: the far component alone pulls, by its posterior times its distance.
+    const { data } = mixture.score(tensor(Float64Array.from(at(0)), [1, at(0).length]), 0);
+    expect(data[0]).toBeAllClose((far * odds) / (1 + odds), { rel: 1e-10 });
   }
 });
 
@@ -252,6 +255,22 @@ test("expOfMinus is exp(-y) to 2e-15", () => {
   let worst = 0;
   for (let y = 0; y <= 700; y += 0.0137) worst = Math.max(worst, Math.abs(expOfMinus(y) / Math.exp(-y) - 1));
   expect(worst).toBeLessThan(2e-15);
+});
+
+test("in the plane, point masses far apart leave the nearest one", () => {
+  const mixture = gaussianMixture({
+    means: [
+      [0, 0],
+      [100, 0],
+      [0, 1],
+    ],
+    stds: [0, 0, 0],
+  });
+  const x = tensor(Float64Array.of(99, 0), [1, 2]);
+  expect(mixture.denoised(x, 0.5)).toBeAllClose([100, 0], { abs: 1e-12 });
+  expect(mixture.logDensity(x, 0.5)).toBeAllClose([Math.log(1 / 3) - 2 - Math.log(2 * Math.PI * 0.25)], {
+    rel: 1e-14,
+  });
 });
 
 test("point masses are allowed under noise: the denoiser is a softmax over the data", () => {
