@@ -2,8 +2,8 @@ import { Buffer } from "node:buffer";
 import { decode, encode } from "fast-png";
 import { z } from "zod";
 import { FileError } from "../base/errors.ts";
+import { writeAtomically } from "../training/atomicFile.ts";
 import type { Picture } from "./picture.ts";
-import { writeAtomically } from "./writeAtomically.ts";
 
 /** All that is needed to make a picture again. Further keys are kept as they are. */
 export interface Recipe {
@@ -92,12 +92,12 @@ export function readRecipe(bytes: Uint8Array, name = "the picture"): Recipe | nu
 }
 
 /**
- * Writes the picture and its recipe to `path`: the whole file or nothing.
+ * Writes the picture and its recipe to `path`, in a folder that exists: the whole file or nothing.
  *
- * @throws FileError where it cannot be written, as on a full disk
+ * Throws FileError where it cannot be written, as on a full disk.
  */
-export function writePng(path: string, picture: Picture, recipe?: Recipe): void {
-  writeAtomically(path, encodePng(picture, recipe));
+export async function writePng(path: string, picture: Picture, recipe?: Recipe): Promise<void> {
+  await writeAtomically(path, [encodePng(picture, recipe)]);
 }
 
 /** A PNG as a data: URI, for pages and SVGs that need nothing outside themselves. */
