@@ -14,8 +14,10 @@ const LAYERS = [
   "networks",
   "data",
   "training",
+  "models",
   "metrics",
   "report",
+  "compare",
   "index.ts",
   "cli",
 ];

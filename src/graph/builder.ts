@@ -1,6 +1,6 @@
 import { UsageError } from "../base/errors.ts";
 import { dataOf, smallKey } from "./constant.ts";
-import type { Attribute, Constant, DataType, Graph, NamedType, Node } from "./graph.ts";
+import type { Attribute, Constant, ConstantArray, DataType, Graph, NamedType, Node } from "./graph.ts";
 import type { Rule } from "./rule.ts";
 import { ruleOf } from "./rules.ts";
 import type { Call, Value } from "./value.ts";
@@ -24,9 +24,12 @@ export class Builder {
   readonly opset: number;
   private readonly calls: Call[] = [];
   private readonly inputs = new Map<string, Value>();
-  private readonly constants = new Map<string, Value>();
+  /** By content for small constants, by the array itself for large ones. */
+  private readonly constants = new Map<string | ConstantArray, Value>();
   private readonly known = new Map<string, readonly Value[]>();
   private readonly names = new Set<string>();
+  /** How often a name had to be numbered. */
+  private readonly counts = new Map<string, number>();
   private readonly path: string[] = [];
 
   constructor(opset = 18) {
@@ -41,13 +44,18 @@ export class Builder {
     return value;
   }
 
+  /** The input of this name, if it was declared. */
+  findInput(name: string): Value | undefined {
+    return this.inputs.get(name);
+  }
+
   /** A tensor known now; small ones that are equal are one value. `name` is kept for large (named) ones. */
   constant(constant: Constant, name = "const"): Value {
     const key = smallKey(constant, FOLD_LIMIT);
-    const found = key === null ? undefined : this.constants.get(key);
+    const found = this.constants.get(key ?? constant.data);
     if (found) return found;
     const value = this.value(this.unique(name), constant.dtype, constant.shape, null, constant);
-    if (key !== null) this.constants.set(key, value);
+    this.constants.set(key ?? constant.data, value);
     return value;
   }
 
@@ -104,10 +112,6 @@ export class Builder {
     const needed = new Set<Call>();
     const initializers = new Map<string, Constant>();
     const usedInputs = new Set<Value>();
-    const visit = (value: Value): void => {
-      if (value.constant) initializers.set(value.name, value.constant);
-      else if (value.call === null) usedInputs.add(value);
-    };
     // Calls from last to first: a call is needed if one of its outputs is.
     const neededValues = new Set<Value>(Object.values(outputs));
     for (let i = this.calls.length - 1; i >= 0; i--) {
@@ -116,7 +120,10 @@ export class Builder {
       needed.add(call);
       for (const input of call.inputs) if (input) neededValues.add(input);
     }
-    neededValues.forEach(visit);
+    for (const value of neededValues) {
+      if (value.constant) initializers.set(value.name, value.constant);
+      else if (value.call === null) usedInputs.add(value);
+    }
 
     const nodes: Node[] = [];
     for (const call of this.calls) if (needed.has(call)) nodes.push(toNode(call));
@@ -162,7 +169,11 @@ export class Builder {
 
   private unique(name: string): string {
     let candidate = name;
-    for (let i = 1; this.names.has(candidate); i++) candidate = `${name}_${i}`;
+    while (this.names.has(candidate)) {
+      const count = (this.counts.get(name) ?? 0) + 1;
+      this.counts.set(name, count);
+      candidate = `${name}_${count}`;
+    }
     this.names.add(candidate);
     return candidate;
   }

@@ -1,0 +1,137 @@
+import { readFile, readdir, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { FileError, UsageError } from "../base/errors.ts";
+import { parseWith, strict } from "../training/config.ts";
+
+/** How a model is sampled when nothing else is asked for. */
+const samplingSchema = strict({
+  sampler: z.string().default("heun"),
+  steps: z.int().min(1).default(16),
+  sigmaMin: z.number().positive().default(0.002),
+  sigmaMax: z.number().positive().default(80),
+  rho: z.number().positive().default(7),
+  /** "noise": samples start from noise of standard deviation sigmaMax. "data": from the exact law of the data with that noise. */
+  start: z.enum(["noise", "data"]).default("noise"),
+});
+
+const file = z.string().min(1);
+
+/** model.json: the networks that belong together, by their part in guidance. File names are inside the folder. */
+const bundleSchema = strict({
+  format: z.literal("fairlead.bundle.1"),
+  name: z.string().min(1),
+  description: z.string().default(""),
+  network: file,
+  /** A separate unconditional network (CFG's weak prediction, and what classifier guidance pushes). */
+  unconditional: file.nullable().default(null),
+  /** Autoguidance's weak networks by name; the first is the default. */
+  guides: z.record(z.string(), file).default({}),
+  /** A noise-aware classifier, for classifier guidance. */
+  classifier: file.nullable().default(null),
+  /** A classifier of clean samples, whose penultimate layer is the feature extractor. */
+  extractor: file.nullable().default(null),
+  sampling: samplingSchema.prefault({}),
+  /** What `fairlead compare` compares, when nothing is asked for. */
+  compare: z.array(z.string()).default([]),
+  /** Measured results (a JSON file), shown beside a comparison. */
+  results: file.nullable().default(null),
+});
+
+export type Sampling = z.output<typeof samplingSchema>;
+export type Bundle = z.output<typeof bundleSchema>;
+
+/** The folder of the checkpoints that come with the package; one level above src/ and dist/. */
+const shipped = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "checkpoints");
+
+export interface LocatedBundle {
+  readonly folder: string;
+  readonly bundle: Bundle;
+}
+
+/** Names of the models that come with the package. */
+export async function shippedModels(): Promise<string[]> {
+  const entries = await readdir(shipped, { withFileTypes: true }).catch(() => []);
+  const found: string[] = [];
+  for (const entry of entries) {
+    if (entry.isDirectory() && (await kindOf(join(shipped, entry.name, "model.json"))) === "file") found.push(entry.name);
+  }
+  return found.sort();
+}
+
+/**
+ * Finds what MODEL means: a folder with model.json, the folder of a training, a model file, or the name of a shipped model.
+ * Throws UsageError saying what was looked for.
+ */
+export async function locateModel(model: string): Promise<LocatedBundle> {
+  const kind = await kindOf(model);
+  if (kind === "file") return alone(dirname(model), basename(model), basename(model).replace(/\.safetensors$/, ""));
+  if (kind === "folder") return inFolder(resolve(model));
+  const inside = join(shipped, model);
+  if (/^[\w.-]+$/.test(model) && (await kindOf(join(inside, "model.json"))) === "file") return inFolder(inside);
+  const known = (await shippedModels()).join(", ") || "none";
+  throw new UsageError(
+    `there is no model "${model}": give the folder of a training, a .safetensors file, or a shipped model (${known})`,
+  );
+}
+
+async function inFolder(folder: string): Promise<LocatedBundle> {
+  const manifest = join(folder, "model.json");
+  if ((await kindOf(manifest)) === "file") {
+    const bundle = parseBundle(await readFile(manifest, "utf8"), manifest);
+    for (const name of filesOf(bundle)) checkInside(folder, name, manifest);
+    return { folder, bundle };
+  }
+  if ((await kindOf(join(folder, "config.json"))) === "file") return ofRun(folder);
+  throw new UsageError(`the folder ${folder} holds no model: wanted model.json, or a training's config.json`);
+}
+
+/** A training's folder: its final model, and its snapshots as guides, latest first. */
+async function ofRun(folder: string): Promise<LocatedBundle> {
+  const snapshots = (await readdir(join(folder, "snapshots")).catch(() => []))
+    .filter((name) => name.endsWith(".safetensors"))
+    .sort((a, b) => parseInt(b, 10) - parseInt(a, 10));
+  if ((await kindOf(join(folder, "model.safetensors"))) !== "file" && snapshots.length === 0) {
+    throw new UsageError(`the training in ${folder} has no model yet: let it run to its end or to a snapshot`);
+  }
+  const final = (await kindOf(join(folder, "model.safetensors"))) === "file";
+  const network = final ? "model.safetensors" : join("snapshots", snapshots[0]);
+  const { bundle } = alone(folder, network, basename(folder));
+  const guides = Object.fromEntries(
+    snapshots.slice(1).map((name) => [name.replace(/\.safetensors$/, ""), join("snapshots", name)]),
+  );
+  return { folder, bundle: { ...bundle, guides } };
+}
+
+function alone(folder: string, network: string, name: string): LocatedBundle {
+  return { folder, bundle: bundleSchema.parse({ format: "fairlead.bundle.1", name, network }) };
+}
+
+function parseBundle(text: string, path: string): Bundle {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new FileError(`${path} is not JSON: ${(error as Error).message}`);
+  }
+  return parseWith(bundleSchema, json, path);
+}
+
+function filesOf({ network, unconditional, guides, classifier, extractor, results }: Bundle): string[] {
+  return [network, unconditional, classifier, extractor, results, ...Object.values(guides)].filter(
+    (name) => name !== null,
+  );
+}
+
+/** Files of a bundle stay inside its folder. */
+function checkInside(folder: string, name: string, manifest: string): void {
+  if (!resolve(folder, name).startsWith(resolve(folder) + sep)) {
+    throw new FileError(`${manifest} names "${name}", which is outside of its folder: this is refused`);
+  }
+}
+
+async function kindOf(path: string): Promise<"file" | "folder" | null> {
+  const found = await stat(path).catch(() => null);
+  return found ? (found.isDirectory() ? "folder" : "file") : null;
+}

@@ -1,0 +1,135 @@
+import { UsageError } from "../base/errors.ts";
+import { philox, seededNoise } from "../base/philox.ts";
+import { type Tensor, concatRows } from "../base/tensor.ts";
+import type { Labels } from "../diffusion/denoiser.ts";
+import { type Step } from "../diffusion/samplers/sampler.ts";
+import { samplerByName } from "../diffusion/samplers/index.ts";
+import { karras } from "../diffusion/sigmas.ts";
+import { buildGuidance } from "../guidance/build.ts";
+import { type EvaluationCount, guide } from "../guidance/guidance.ts";
+import { mixtureOfData } from "../training/objectives/exactScore.ts";
+import type { Model } from "./model.ts";
+
+export interface SampleOptions {
+  /** One sample a seed; a sample depends on its seed, not on the others. */
+  readonly seeds: readonly number[];
+  /** How to guide: "none", "cfg:2", "cfg:2+pag:scale=3", ... Default "none". */
+  readonly guidance?: string;
+  /** Class of every sample or of each, by index or name; null: no condition. Default: classes in turn, by seed. */
+  readonly label?: number | string | null | readonly number[];
+  /** Default: the model's. */
+  readonly sampler?: string;
+  readonly steps?: number;
+  readonly sigmaMin?: number;
+  readonly sigmaMax?: number;
+  readonly rho?: number;
+  /** Options of the sampler by name, such as { churn: 40 }. */
+  readonly samplerOptions?: Readonly<Record<string, unknown>>;
+  /** Aborting ends the sampling before its next step with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a finished sampling gives. */
+export interface Samples {
+  /** [seeds.length, ...dims]; images lie about in [-1, 1]. */
+  readonly x: Tensor;
+  /** The class of each sample, or null. */
+  readonly labels: Labels | null;
+  /** What it cost, per sample. */
+  readonly evaluations: EvaluationCount;
+}
+
+/**
+ * Samples a model, step by step: an async generator of the sampler's steps that returns the samples.
+ * Results depend on the seeds and options, not on which other samples are drawn.
+ *
+ * Throws UsageError for a label, sampler, guidance or number that the model cannot take.
+ */
+export async function* sample(model: Model, options: SampleOptions): AsyncGenerator<Step, Samples, void> {
+  const { seeds, guidance = "none", signal } = options;
+  checkSeeds(seeds);
+  const sampling = { ...model.sampling, ...given(options) };
+  const { run } = samplerByName(sampling.sampler);
+  const sigmas = karras({ steps: sampling.steps, min: sampling.sigmaMin, max: sampling.sigmaMax, rho: sampling.rho });
+  const labels = labelsFor(model, options);
+
+  const guided = guide(model.denoiser, labels, buildGuidance(guidance, model.resources));
+  const noise = (index: number, shape: readonly number[]): Tensor => seededNoise(seeds, index + 1, shape);
+  const start = startAt(model, seeds, sampling.sigmaMax);
+  const steps = run(guided.evaluate, start, sigmas, { ...options.samplerOptions, noise });
+
+  for (let step = await steps.next(); ; step = await steps.next()) {
+    if (step.done) {
+      assertFinite(step.value, guidance);
+      return { x: step.value, labels, evaluations: { ...guided.evaluations } };
+    }
+    yield step.value;
+    signal?.throwIfAborted();
+  }
+}
+
+/** The samples alone, without the steps. `onStep` hears of each step done. */
+export async function sampleAll(
+  model: Model,
+  options: SampleOptions,
+  onStep?: (step: Step) => void,
+): Promise<Samples> {
+  const steps = sample(model, options);
+  for (let step = await steps.next(); ; step = await steps.next()) {
+    if (step.done) return step.value;
+    onStep?.(step.value);
+  }
+}
+
+/** The labels of a sampling: given by index or name, or the classes in turn by seed; null for none. */
+export function labelsFor(model: Model, { seeds, label }: Pick<SampleOptions, "seeds" | "label">): Labels | null {
+  const count = model.classes.length;
+  if (label === null || (label === undefined && !model.resources.conditional)) return null;
+  if (label === undefined) return seeds.map((seed) => (count > 0 ? seed % count : 0));
+  if (typeof label === "object") {
+    label.forEach((one) => labelIndex(model, one));
+    return label;
+  }
+  const index = labelIndex(model, label);
+  return seeds.map(() => index);
+}
+
+function labelIndex({ classes, name }: Model, label: number | string): number {
+  const text = String(label).trim().toLowerCase();
+  const named = classes.findIndex((one) => one.toLowerCase() === text);
+  const index = named >= 0 ? named : /^\d+$/.test(text) ? Number(text) : -1;
+  if (index < 0 || index >= classes.length) {
+    const known = classes.map((one, i) => `${i} ${one}`).join(", ") || "none";
+    throw new UsageError(`${name} has no class "${label}"; its classes are ${known}`);
+  }
+  return index;
+}
+
+/** Samples at the first noise level. */
+function startAt(model: Model, seeds: readonly number[], sigmaMax: number): Tensor {
+  if (model.sampling.start === "data") {
+    const truth = mixtureOfData(model.config.data);
+    return concatRows(seeds.map((seed) => truth.sample(philox(seed, 0), 1, sigmaMax)));
+  }
+  const noise = seededNoise(seeds, 0, [seeds.length, ...model.denoiser.shape]);
+  return { data: noise.data.map((value) => sigmaMax * value), shape: noise.shape };
+}
+
+function given(options: SampleOptions): Partial<Pick<Model["sampling"], "sampler" | "steps" | "sigmaMin" | "sigmaMax" | "rho">> {
+  const { sampler, steps, sigmaMin, sigmaMax, rho } = options;
+  return Object.fromEntries(
+    Object.entries({ sampler, steps, sigmaMin, sigmaMax, rho }).filter(([, value]) => value !== undefined),
+  );
+}
+
+function checkSeeds(seeds: readonly number[]): void {
+  if (seeds.length === 0) throw new UsageError("sampling takes at least one seed, such as --seeds 0-7");
+  const wrong = seeds.find((seed) => !Number.isSafeInteger(seed) || seed < 0);
+  if (wrong !== undefined) throw new UsageError(`a seed is a whole number of 0 or more, got ${wrong}`);
+}
+
+function assertFinite(x: Tensor, guidance: string): void {
+  if (!x.data.every(Number.isFinite)) {
+    throw new UsageError(`sampling with ${guidance} left the range of numbers: take a smaller weight or more steps`);
+  }
+}
