@@ -19,7 +19,7 @@ const training = parseTraining({
   ],
   snapshots: [400, 802],
   statsEverySteps: 7,
-  checkpoint: { steps: 20 },
+  checkpoint: { steps: 5 },
 });
 const objective = noisyQuadratic(training, 200, {
   stepMs: Number(stepMs),

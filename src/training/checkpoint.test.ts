@@ -4,7 +4,14 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { FairleadError, FileError } from "../base/errors.ts";
 import { philox } from "../base/philox.ts";
-import { type Model, loadModelFile, modelParameters, saveModelFile, writeChecked } from "./checkpoint.ts";
+import {
+  type Model,
+  loadModelFile,
+  modelParameters,
+  repackModelFile,
+  saveModelFile,
+  writeChecked,
+} from "./checkpoint.ts";
 import { layoutOf } from "./objective.ts";
 import { floatEntry } from "./safetensors.ts";
 
@@ -57,6 +64,15 @@ test("stored in 16 bits the file is half as large and every value is within 2^-1
   expect(readFileSync(path).length / full).toBeAllClose(0.5, { abs: 0.01 });
   const back = modelParameters(await loadModelFile(path), big);
   expect(back).toBeAllClose(values, { rel: 2 ** -11, abs: 2 ** -25 });
+});
+
+test("a model written again in place has its new card entries beside the old ones and the same weights", async () => {
+  await saveModelFile(path, model);
+  await repackModelFile(await loadModelFile(path), path, { card: { accuracy: 0.91 }, storage: "F16" });
+  const back = await loadModelFile(path);
+  expect(back.card).toEqual({ step: 7, ema: "short", accuracy: 0.91 });
+  expect(back.config).toEqual(model.config);
+  expect(modelParameters(back, layout)).toBeAllClose(parameters, { rel: 2 ** -11 });
 });
 
 test("values that are not finite, or too large for 16 bits, are not saved", async () => {

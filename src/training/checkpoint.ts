@@ -3,7 +3,7 @@ import { FairleadError, FileError } from "../base/errors.ts";
 import { readBytes, writeAtomically } from "./atomicFile.ts";
 import { type JsonObject, isJsonObject } from "./json.ts";
 import { flatParameters, namedEntries } from "./namedParameters.ts";
-import type { ParameterLayout } from "./objective.ts";
+import { type ParameterLayout, layoutOf } from "./objective.ts";
 import {
   type Safetensors,
   type SafetensorsEntry,
@@ -73,6 +73,20 @@ export async function loadModelFile(path: string): Promise<ModelFile> {
  */
 export function modelParameters(model: ModelFile, layout: ParameterLayout): Float32Array {
   return flatParameters(layout, model.entries, model.path);
+}
+
+/**
+ * Writes a model again, atomically, with more entries on its card and perhaps in 16 bits: how a trained model with its
+ * measured results is made ready to ship. `path` may be the file the model came from.
+ */
+export async function repackModelFile(
+  { path: from, config, card, entries }: ModelFile,
+  path: string,
+  { card: more = {}, storage = "F32" }: { card?: JsonObject; storage?: "F32" | "F16" } = {},
+): Promise<void> {
+  const layout = layoutOf([...entries].map(([name, { shape }]) => ({ name, shape })));
+  const parameters = flatParameters(layout, entries, from);
+  await saveModelFile(path, { layout, parameters, config, card: { ...card, ...more } }, { storage });
 }
 
 /** Writes a safetensors file, atomically, with the SHA-256 of its data in the metadata. */
