@@ -5,7 +5,7 @@ import { grid } from "./grid.ts";
 import { pictureOf, toByte } from "./picture.ts";
 
 test("[-1, 1] maps onto 0..255, out of range is clipped, NaN is black", () => {
-  expect([-1, 0, 1, -3, 1.01, NaN, 1 / 255].map(toByte)).toEqual([0, 128, 255, 0, 255, 0, 128]);
+  expect([-1, 0, 0.5, 1, -3, 1.01, NaN].map(toByte)).toEqual([0, 128, 191, 255, 0, 255, 0]);
 });
 
 test("three grey images in two columns stand where they belong, gaps white, the free place empty", () => {

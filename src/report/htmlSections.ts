@@ -173,6 +173,12 @@ function pictures({ heading, seeds, labels, rows, markMeans }: PicturesSection):
     </div>`;
 }
 
+/** A guidance spec that may be broken into lines after its punctuation. */
+function breakable(name: string): Html {
+  const [first, ...rest] = name.split(/(?<=[:+])/);
+  return markup`${first}${rest.map((part) => markup`<wbr>${part}`)}`;
+}
+
 function pictureRow(
   { name, note, images, titles, marks }: PictureRow,
   seeds: readonly number[],
@@ -192,5 +198,5 @@ function pictureRow(
     return markup`<td${marked && trusted(' class="marked"')}><img src="${dataUri(encodePng(picture))}" width="${picture.width}" height="${picture.height}" alt="${title}" title="${title}"></td>`;
   });
   const small = note !== undefined && markup`<span class="unit">${note}</span>`;
-  return markup`<tr><th scope="row" class="left">${name}${small}</th>${cells}</tr>\n`;
+  return markup`<tr><th scope="row" class="left">${breakable(name)}${small}</th>${cells}</tr>\n`;
 }

@@ -43,7 +43,7 @@ table.pictures { font-size: 0.88rem; }
 table.pictures th { padding: 3px 4px; font-weight: 400; color: var(--muted); vertical-align: bottom; }
 table.pictures thead .unit { max-width: var(--cell); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 table.pictures tbody th { padding: 0 18px 0 0; color: var(--ink); font-weight: 600; vertical-align: middle; white-space: nowrap; line-height: 1.35; }
-table.pictures td { padding: 2px; line-height: 0; }
+table.pictures td { padding: 3px 2px; line-height: 0; }
 table.pictures img { width: var(--cell); height: auto; image-rendering: pixelated; border-radius: 3px; background: var(--soft); }
 table.pictures td.marked { position: relative; }
 .mark, td.marked::after { content: ""; display: inline-block; width: 9px; height: 9px; border-radius: 50%; background: var(--mark); border: 1.5px solid #fff; }

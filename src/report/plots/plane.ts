@@ -12,7 +12,7 @@ export interface PlaneOptions {
   readonly underlay?: Underlay;
   /** What is shown. Default: what the underlay covers; without one, all points with a margin of 5 %. */
   readonly view?: View;
-  /** Edge of the picture in pixels. Default 460. */
+  /** Edge of the picture in pixels. Default 400. */
   readonly size?: number;
   readonly title?: string;
   /** Defaults "x₁" and "x₂": the toy's axes have no unit. */
@@ -28,7 +28,7 @@ export function plane(
   legend: readonly LegendEntry[],
   marks: readonly Plot.Markish[],
 ): string {
-  const { size = 460, title, xLabel = "x₁", yLabel = "x₂", underlay } = options;
+  const { size = 400, title, xLabel = "x₁", yLabel = "x₂", underlay } = options;
   const { centre, halfSize } = view;
   const margins = { marginTop: 26, marginRight: 16, marginBottom: 46, marginLeft: 52 };
   const edge = size - margins.marginLeft - margins.marginRight;

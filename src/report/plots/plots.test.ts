@@ -113,14 +113,27 @@ test("dots stand where their coordinates say, those out of view are left out, an
       [301, 109],
       [218, 192],
     ],
-    { abs: 0.5 },
+    { abs: 1e-9 },
+  );
+  expect(svg).toContain("3 samples");
+});
+
+test("dots on the same half pixel are drawn once, and still counted", () => {
+  const samples = tensor([0, 0, 0.001, 0, 1, 0], [3, 2]);
+  const svg = scatter({ samples, view, size: 400 });
+  expect(dotsOf(svg)).toBeAllClose(
+    [
+      [218, 192],
+      [301, 192],
+    ],
+    { abs: 1e-9 },
   );
   expect(svg).toContain("3 samples");
 });
 
 test("outliers are crosses and not dots, and are counted apart", () => {
   const svg = scatter({ samples: points, outliers: [true, false, true], view, size: 400 });
-  expect(dotsOf(svg)).toBeAllClose([[301, 109]], { abs: 0.5 });
+  expect(dotsOf(svg)).toBeAllClose([[301, 109]], { abs: 1e-9 });
   expect(svg).toContain("1 samples");
   expect(svg).toContain("2 outliers");
   expect(svg).toMatch(/d="M215\.5,189\.5l5,5m0,-5l-5,5"/);
