@@ -1,4 +1,5 @@
 import { UsageError } from "../../base/errors.ts";
+import type { Progress } from "../../data/download.ts";
 import { openDataset } from "../../data/openDataset.ts";
 import { sampleShape } from "../../networks/network.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
@@ -8,19 +9,26 @@ import { classifierObjective } from "./classifier.ts";
 import { diffusionObjective } from "./diffusion.ts";
 import { exactScoreObjective } from "./exactScore.ts";
 
+/** Where an objective finds its data; none of it decides what is trained. */
+export interface DataOptions {
+  /** A folder with the IDX files of a published data set; nothing else is then tried. */
+  readonly path?: string;
+  readonly onDownload?: (progress: Progress) => void;
+  /** Aborting ends a download. */
+  readonly signal?: AbortSignal;
+}
+
 /** The objective that a configuration describes, its data opened and its graph compiled. Dispose of it. */
 export async function makeObjective(
   runtime: Runtime,
   config: RunConfig,
-  options: { onDownload?: (line: string) => void } = {},
+  { path, onDownload, signal }: DataOptions = {},
 ): Promise<Objective> {
   const { network, objective } = config;
   if (objective.kind === "exact-score") return exactScoreObjective(runtime, config);
   if (network.kind === "planar-classifier") return classifierObjective(runtime, config, null);
 
-  const data = await openDataset(config.data.name, {
-    onProgress: (info) => options.onDownload?.(JSON.stringify(info)),
-  });
+  const data = await openDataset(config.data.name, { path, onProgress: onDownload, signal });
   const shape = sampleShape(network);
   if (data.shape.some((dim, i) => dim !== shape[i])) {
     throw new UsageError(

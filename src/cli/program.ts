@@ -1,0 +1,170 @@
+import { Command, Option } from "commander";
+import { samplers } from "../diffusion/samplers/index.ts";
+import { methods } from "../guidance/methods.ts";
+import { presets } from "../training/presets.ts";
+import type { Io } from "./io.ts";
+import { runMethods } from "./commands/methods.ts";
+import { fairleadVersion } from "./version.ts";
+
+const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
+
+const threads = new Option(
+  "--threads <n>",
+  "threads of one operator, a whole number from 1 (default: as many as cores)",
+);
+const device = new Option("--device <name>", "where networks run: cpu or webgpu (default: cpu)");
+const json = new Option("--json", "print one JSON object and nothing else on standard output");
+const quiet = new Option("--quiet", "no progress on standard error");
+const overwrite = new Option(
+  "--overwrite",
+  "write into an --out that holds something; files of the same names are replaced, all others stay",
+);
+
+/** Command lines of `fairlead`. Commands do their work when parsed, and hand their exit code to `finish`. */
+export function makeProgram(io: Io, finish: (exitCode: number) => void): Command {
+  const program = new Command("fairlead")
+    .description("Guide diffusion models: train, sample, steer, compare and measure.")
+    .version(fairleadVersion(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand("help [command]", "print the help of a command")
+    .addHelpText("after", programNotes);
+
+  /** A subcommand that behaves as all do: no exit, output to `io`, unknown words refused. */
+  const command = (usage: string, description: string, notes: string): Command =>
+    program.command(usage).description(description).addHelpText("after", notes);
+
+  command("train <preset|config>", "train a network, or go on with a training", trainNotes)
+    .addOption(
+      new Option(
+        "--set <key=value>",
+        "change one value of the configuration, as in training.batchSize=64; may be repeated",
+      ).argParser(collect),
+    )
+    .option(
+      "--out <dir>",
+      "folder of the training: new, empty, or the same training's, which is then resumed (default: runs/PRESET)",
+    )
+    .option(
+      "--data <dir>",
+      "folder with the four IDX files (default: the cache, then the system's data sets, then a download)",
+    )
+    .addOption(threads)
+    .addOption(device)
+    .addOption(json)
+    .addOption(quiet)
+    .action(async (what: string, options: unknown) => {
+      const { runTrain } = await import("./commands/train.ts");
+      finish(await runTrain(io, what, options));
+    });
+
+  command("sample [model]", "sample a model with any guidance", sampleNotes)
+    .option("--guidance <spec>", "how to guide: METHOD:NUMBER,KEY=VALUE joined by + (default: none)")
+    .option("--sampler <name>", `one of ${Object.keys(samplers).join(", ")} (default: the model's)`)
+    .option("--steps <n>", "sampling steps, a whole number from 1; not evaluations (default: the model's)")
+    .option(
+      "--seeds <list>",
+      "one sample a seed: whole numbers as 0-15 (both ends included) or 1,5,9 (default: 0-7)",
+    )
+    .option(
+      "--label <class>",
+      "class of all samples by name or index; none: no condition (default: classes in turn, by seed)",
+    )
+    .option(
+      "--sigma-min <sigma>",
+      "smallest noise level before 0: standard deviation in units of the data, where images span -1 to 1 (default: the model's)",
+    )
+    .option("--sigma-max <sigma>", "noise level at the start, in the same unit (default: the model's)")
+    .option("--rho <number>", "spacing of the noise levels: equal in sigma^(1/rho) (default: the model's)")
+    .addOption(
+      new Option(
+        "--sampler-option <key=value>",
+        "an option of the sampler, as in churn=40; may be repeated",
+      ).argParser(collect),
+    )
+    .option("--from <picture.png>", "repeat the recipe that a picture of fairlead carries")
+    .option("--out <dir>", "folder for the results, new or empty (default: fairlead-sample-1, -2, ...)")
+    .addOption(overwrite)
+    .addOption(threads)
+    .addOption(device)
+    .addOption(json)
+    .addOption(quiet)
+    .action(async (model: string | undefined, options: unknown) => {
+      const { runSample } = await import("./commands/sample.ts");
+      finish(await runSample(io, model, options));
+    });
+
+  command("methods [name]", "list the guidance methods, or print the options of one", methodNotes)
+    .addOption(json)
+    .action((name: string | undefined, options: unknown) => finish(runMethods(io, name, options)));
+
+  command("models [model]", "list the models that come with fairlead, or describe any one", modelNotes)
+    .addOption(json)
+    .action(async (model: string | undefined, options: unknown) => {
+      const { runModels } = await import("./commands/models.ts");
+      finish(await runModels(io, model, options));
+    });
+
+  for (const each of [program, ...program.commands]) quietly(each, io);
+  return program;
+}
+
+/** Commander throws instead of exiting, and leaves printing errors to us. */
+function quietly(command: Command, io: Io): void {
+  command.exitOverride().configureOutput({
+    writeOut: (text) => io.stdout.write(text),
+    writeErr: () => undefined,
+    getOutHasColors: () => false,
+    getOutHelpWidth: () => io.stdout.columns ?? 100,
+  });
+}
+
+const list = (entries: readonly (readonly [string, string])[]): string => {
+  const width = Math.max(...entries.map(([name]) => name.length));
+  return entries.map(([name, text]) => `  ${name.padEnd(width)}  ${text}`).join("\n");
+};
+
+const programNotes = `
+Examples:
+  fairlead compare                                   what each guidance method does, on the models that come along
+  fairlead sample fashion-mnist --guidance cfg:2     pictures, each with the recipe to make it again
+
+Exit codes: 0 done, 1 something failed, 2 wrong usage, 130 stopped by Ctrl-C. FAIRLEAD_DEBUG=1 prints stacks.`;
+
+const trainNotes = `
+Presets:
+${list(Object.entries(presets).map(([name, { description }]) => [name, description]))}
+
+A CONFIG.json holds the same keys as a preset: network, objective, data, dropCondition, training. The folder gets
+config.json, stats.jsonl, snapshots/, previews/ (a grid of samples from fixed seeds, one column a class, every
+training.previewEvery images), state.safetensors (the checkpoint) and at the end model.safetensors. Ctrl-C, or a kill at
+any moment, loses at most the last minute: the same command goes on, to the same final weights. Counts are of images
+unless their names say Steps. NaN stops the training and keeps the last good checkpoint.
+
+Examples:
+  fairlead train fashion-mnist
+  fairlead train tree --set training.images=262144 --set training.seed=1 --out runs/tree-short`;
+
+const sampleNotes = `
+MODEL is the name of a shipped model (fairlead models), the folder of a training, a folder with model.json, or a
+.safetensors file. Images: one PNG a seed and grid.png, each with its recipe in a text chunk. Points of the plane:
+samples.csv, scatter.svg over the exact density, recipe.json. A sample depends on its seed, not on the others.
+
+Guidance (fairlead methods NAME for all options; weight 1 is off, scale 0 is off):
+${list(Object.entries(methods).map(([name, { summary }]) => [name, summary]))}
+
+Samplers and their options:
+${list(Object.values(samplers).map(({ name, description, options }) => [name, [description, ...Object.keys(options)].join("; ")]))}
+
+Examples:
+  fairlead sample fashion-mnist --guidance cfg:2+pag:scale=1 --seeds 0-15 --label Sandal
+  fairlead sample --from fairlead-sample-1/seed-3.png`;
+
+const methodNotes = `
+Examples:
+  fairlead methods
+  fairlead methods pag`;
+
+const modelNotes = `
+Examples:
+  fairlead models
+  fairlead models runs/fashion-mnist --json`;

@@ -1,0 +1,109 @@
+import { z } from "zod";
+import { FileError, UsageError } from "../base/errors.ts";
+import type { Model } from "../models/model.ts";
+import type { SampleOptions } from "../models/sample.ts";
+import { readRecipe } from "../report/png.ts";
+import { readBytes } from "../training/atomicFile.ts";
+import {
+  common,
+  flagOf,
+  output,
+  positiveNumber,
+  readOptions,
+  seeds,
+  settings,
+  wholeNumber,
+} from "./options.ts";
+
+/** What decides the samples; a recipe can carry all of it. */
+const what = {
+  guidance: z.string().optional(),
+  sampler: z.string().optional(),
+  steps: wholeNumber(1).optional(),
+  seeds: seeds.optional(),
+  label: z.string().optional(),
+  sigmaMin: positiveNumber.optional(),
+  sigmaMax: positiveNumber.optional(),
+  rho: positiveNumber.optional(),
+  samplerOption: settings.default({}),
+};
+
+const sampleOptions = { ...what, ...common, ...output, from: z.string().optional() };
+
+const recipeSchema = z.looseObject({
+  model: z.string(),
+  files: z.record(z.string(), z.string()).optional(),
+  guidance: z.string(),
+  seeds: z.array(z.int().min(0)).min(1),
+  label: z.union([z.null(), z.string(), z.int().min(0), z.array(z.int().min(-1))]).optional(),
+  sampler: z.string(),
+  steps: z.int().min(1),
+  sigmaMin: z.number().positive().optional(),
+  sigmaMax: z.number().positive().optional(),
+  rho: z.number().positive().optional(),
+  samplerOptions: z.record(z.string(), z.union([z.number(), z.string()])).default({}),
+});
+
+/** What `fairlead sample` is asked for, from the command line or from the recipe in a picture. */
+export interface SampleRequest {
+  readonly model: string;
+  readonly sampling: SampleOptions;
+  /** SHA-256 of the files that made the picture to repeat, by their part. */
+  readonly files?: Readonly<Record<string, string>>;
+  readonly where: Omit<z.output<z.ZodObject<typeof sampleOptions>>, keyof typeof what>;
+}
+
+/** Reads the command line of `fairlead sample`. Throws UsageError, or FileError for a picture that carries no recipe. */
+export async function sampleRequest(model: string | undefined, options: unknown): Promise<SampleRequest> {
+  const { guidance, sampler, steps, label, samplerOption, ...rest } = readOptions(sampleOptions, options);
+  const { seeds = [0, 1, 2, 3, 4, 5, 6, 7], sigmaMin, sigmaMax, rho, ...where } = rest;
+  if (where.from !== undefined) {
+    refuseRest(options as Record<string, unknown>);
+    const recipe = await recipeIn(where.from);
+    const { files, ...sampling } = recipe;
+    return { model: model ?? sampling.model, sampling, files, where };
+  }
+  if (model === undefined) {
+    throw new UsageError("sample wants a model: a shipped name, a training's folder or a .safetensors file");
+  }
+  const sampling = {
+    guidance,
+    sampler,
+    steps,
+    seeds,
+    sigmaMin,
+    sigmaMax,
+    rho,
+    samplerOptions: samplerOption,
+  };
+  return { model, sampling: { ...sampling, label: label === "none" ? null : label }, where };
+}
+
+/** Everything that decides the samples, defaults filled in from the model. */
+export function resolved(model: Model, { sampling }: SampleRequest): SampleOptions & Model["sampling"] {
+  const given = Object.entries(sampling).filter(([, value]) => value !== undefined);
+  return { ...model.sampling, ...(Object.fromEntries(given) as unknown as SampleOptions) } as SampleOptions &
+    Model["sampling"];
+}
+
+async function recipeIn(path: string): Promise<z.output<typeof recipeSchema>> {
+  const recipe = readRecipe(await readBytes(path), path);
+  if (recipe === null) {
+    throw new FileError(`${path} carries no recipe: give a PNG that fairlead wrote and nobody changed`);
+  }
+  const parsed = recipeSchema.safeParse(recipe);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new FileError(
+    `${path} carries a recipe that cannot be repeated: its ${issue.path.join(".")} is wrong`,
+  );
+}
+
+function refuseRest(options: Record<string, unknown>): void {
+  const given = Object.keys(what).find((key) => {
+    const value = options[key];
+    return Array.isArray(value) ? value.length > 0 : value !== undefined;
+  });
+  if (given === undefined) return;
+  throw new UsageError(`--from repeats a picture's recipe as it is: leave out --${flagOf(given)}`);
+}
