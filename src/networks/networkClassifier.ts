@@ -4,6 +4,7 @@ import { Builder } from "../graph/builder.ts";
 import { gradients } from "../graph/gradients.ts";
 import { logSoftmax, mul, reduceSum } from "../graph/ops/index.ts";
 import type { Program, Runtime } from "../runtime/runtime.ts";
+import { inPieces } from "./inPieces.ts";
 import { type NetworkConfig, networkInputs, networkLayout, sampleShape, traceNetwork } from "./network.ts";
 import { constantParameters } from "./parameters.ts";
 
@@ -58,14 +59,11 @@ export function networkClassifier(runtime: Runtime, options: NetworkClassifierOp
   }
 
   /** Runs pieces of at most maxRows rows and joins each output. */
-  async function inPieces(
+  async function joined(
     x: Tensor,
     piece: (part: Tensor, start: number) => Promise<Record<string, Tensor>>,
   ): Promise<Record<string, Tensor>> {
-    const parts: Record<string, Tensor>[] = [];
-    for (let start = 0; start < x.shape[0]; start += maxRows) {
-      parts.push(await piece(rows(x, start, Math.min(start + maxRows, x.shape[0])), start));
-    }
+    const parts = await inPieces(x.shape[0], maxRows, runtime.lanes, (start, end) => piece(rows(x, start, end), start));
     return Object.fromEntries(Object.keys(parts[0]).map((name) => [name, concatRows(parts.map((part) => part[name]))]));
   }
 
@@ -83,14 +81,14 @@ export function networkClassifier(runtime: Runtime, options: NetworkClassifierOp
     classes,
     width,
     async classify(x, sigma = 1) {
-      const { logits, features } = await inPieces(x, async (part) => {
+      const { logits, features } = await joined(x, async (part) => {
         const program = await programFor("classify", part.shape[0]);
         return (await program.run(feeds(part, sigma))) as Record<string, Tensor>;
       });
       return { logits, features: features ?? null };
     },
     async logProbabilityGradient(x, sigma, labels) {
-      const { gradient } = await inPieces(x, async (part, start) => {
+      const { gradient } = await joined(x, async (part, start) => {
         const count = part.shape[0];
         const program = await programFor("gradient", count);
         const chosen = new Float32Array(count * classes);

@@ -10,6 +10,7 @@ import { type Perturbation, maskInput, perturbing } from "../graph/perturb.ts";
 import { declareInputs, replay } from "../graph/replay.ts";
 import type { Value } from "../graph/value.ts";
 import type { Program, Runtime, RuntimeTensor } from "../runtime/runtime.ts";
+import { inPieces } from "./inPieces.ts";
 import { type NetworkConfig, conditionClasses, networkInputs, networkLayout, sampleShape, traceNetwork } from "./network.ts";
 import { constantParameters } from "./parameters.ts";
 
@@ -27,7 +28,7 @@ export interface NetworkDenoiserOptions {
   /** All parameters, in the order of `networkLayout(network)`. */
   readonly parameters: Float32Array;
   readonly preconditioning: Preconditioning;
-  /** Rows that run at once at most. Default: 32 for images, 4096 for points. */
+  /** Rows that run at once at most. Default: 16 for images, 4096 for points. */
   readonly maxRows?: number;
 }
 
@@ -42,7 +43,7 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
   const { network, parameters, preconditioning } = options;
   const shape = sampleShape(network);
   const classes = conditionClasses(network);
-  const maxRows = options.maxRows ?? (shape.length === 1 ? 4096 : 32);
+  const maxRows = options.maxRows ?? (shape.length === 1 ? 4096 : 16);
   const layout = networkLayout(network);
   const programs = new Map<string, Promise<Program>>();
 
@@ -92,13 +93,10 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
         // All conditions as one batch, cut into pieces of at most maxRows.
         const labels = conditions.flatMap((condition) => labelsOf(condition, count, classes));
         const batch = conditions.length === 1 ? x : concatRows(conditions.map(() => x));
-        const pieces: Tensor[][] = perturbations.map(() => []);
-        for (let start = 0; start < labels.length; start += maxRows) {
-          const end = Math.min(start + maxRows, labels.length);
-          const group = { perturbations, labels: labels.slice(start, end) };
-          const outputs = await run(group, rows(batch, start, end), sigma);
-          outputs.forEach((output, i) => pieces[i].push(output));
-        }
+        const outputs = await inPieces(labels.length, maxRows, runtime.lanes, (start, end) =>
+          run({ perturbations, labels: labels.slice(start, end) }, rows(batch, start, end), sigma),
+        );
+        const pieces = perturbations.map((_, i) => outputs.map((output) => output[i]));
         conditions.forEach((condition, c) => {
           perturbations.forEach((perturbation, p) => {
             const whole = pieces[p].length === 1 ? pieces[p][0] : concatRows(pieces[p]);

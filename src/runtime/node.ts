@@ -1,8 +1,8 @@
 import * as ort from "onnxruntime-node";
 import { FairleadError, UsageError } from "../base/errors.ts";
-import { sizeOf } from "../base/tensor.ts";
 import type { Graph, NamedType } from "../graph/graph.ts";
 import { writeOnnx } from "../graph/onnx.ts";
+import { checkTensor } from "./checkTensor.ts";
 import type { Program, Runtime, RuntimeTensor } from "./runtime.ts";
 
 export interface NodeRuntimeOptions {
@@ -24,6 +24,7 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
   }
   return {
     name: `${device} (onnxruntime-node ${ort.env.versions.node ?? ort.env.versions.common}, ${threads || "all"} threads)`,
+    lanes: 1,
     async compile(graph: Graph): Promise<Program> {
       let session: ort.InferenceSession;
       try {
@@ -33,7 +34,6 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
           intraOpNumThreads: threads,
           interOpNumThreads: 1,
           logSeverityLevel: 3,
-          ...(process.env.NOSPIN && { extra: { session: { intra_op: { allow_spinning: "0" } } } }),
           ...(profile && { enableProfiling: true, profileFilePrefix: profile }),
         });
       } catch (error) {
@@ -61,7 +61,8 @@ function program(session: ort.InferenceSession, graph: Graph, profiling: boolean
       const inputs: Record<string, ort.Tensor> = {};
       for (const type of graph.inputs) inputs[type.name] = toOrt(feeds[type.name], type);
       const wanted: Record<string, ort.Tensor | null> = {};
-      for (const name of outputs) wanted[name] = name in fetches ? toOrt(fetches[name], types.get(name)!) : null;
+      for (const name of outputs)
+        wanted[name] = name in fetches ? toOrt(fetches[name], types.get(name)!) : null;
       const results = await session.run(inputs, wanted).catch((error: Error) => {
         throw new FairleadError(`running "${graph.name}" failed: ${error.message.trim()}`);
       });
@@ -74,21 +75,12 @@ function program(session: ort.InferenceSession, graph: Graph, profiling: boolean
   };
 }
 
-/** Checks a tensor against its declared type and wraps it without a copy. */
+/** A tensor wrapped without a copy. */
 function toOrt(value: RuntimeTensor | undefined, type: NamedType): ort.Tensor {
-  if (!value) throw new UsageError(`the graph's input "${type.name}" was not given`);
-  const fits =
-    value.shape.length === type.shape.length &&
-    value.shape.every((dim, i) => typeof type.shape[i] === "string" || type.shape[i] === dim);
-  if (!fits || sizeOf(value.shape) !== value.data.length) {
-    throw new UsageError(
-      `"${type.name}" is of shape [${type.shape.join(", ")}], got [${value.shape.join(", ")}] with ${value.data.length} values`,
-    );
-  }
-  return new ort.Tensor(type.dtype as "float32", value.data as Float32Array, value.shape);
+  const { data, shape } = checkTensor(value, type);
+  return new ort.Tensor(type.dtype as "float32", data as Float32Array, shape);
 }
 
 function fromOrt(value: ort.Tensor): RuntimeTensor {
   return { data: value.data as RuntimeTensor["data"], shape: value.dims };
 }
-

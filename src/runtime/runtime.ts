@@ -1,7 +1,8 @@
 import type { Graph } from "../graph/graph.ts";
 
 /** Typed arrays that cross the border to a runtime. int64 travels as BigInt64Array, bool as Uint8Array. */
-export type RuntimeArray = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array | Uint16Array;
+export type RuntimeArray =
+  Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array | Uint16Array;
 
 /** A value fed to or fetched from a program. */
 export interface RuntimeTensor {
@@ -9,7 +10,7 @@ export interface RuntimeTensor {
   readonly shape: readonly number[];
 }
 
-/** A compiled graph. Not reentrant: one `run` at a time. */
+/** A compiled graph. At most as many `run`s at a time as its runtime has lanes are of use. */
 export interface Program {
   /**
    * Runs the graph once. `fetches` may hold pre-allocated outputs by name, which are then written in place (no copy).
@@ -26,5 +27,7 @@ export interface Program {
 export interface Runtime {
   /** For example "cpu (onnxruntime-node 1.30.0, 2 threads)". */
   readonly name: string;
+  /** Programs that can run at the same time. */
+  readonly lanes: number;
   compile(graph: Graph): Promise<Program>;
 }

@@ -33,8 +33,8 @@ export async function classifierObjective(
   const { cIn } = edm({ sigmaData: objective.kind === "noisy-classifier" ? objective.sigmaData : 0.5 });
   const drawSigma = sigmaSampler(objective);
 
-  const program = await compileLoss(runtime, layout, (p) => {
-    const inputs = networkInputs(p.builder, network, batch);
+  const program = await compileLoss(runtime, layout, batch, (p, rows) => {
+    const inputs = networkInputs(p.builder, network, rows);
     const { logits } = traceNetwork(p, network, inputs);
     const chosen = oneHot(inputs.labels, logits.shape[1]);
     const loss = neg(reduceMean(reduceSum(mul(logSoftmax(logits), chosen), [1]), [0]));

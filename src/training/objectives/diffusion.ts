@@ -26,8 +26,8 @@ export async function diffusionObjective(runtime: Runtime, config: RunConfig, da
   const { cSkip, cOut, cIn } = preconditioningOf(objective)!;
   const drawSigma = sigmaSampler(objective);
 
-  const program = await compileLoss(runtime, layout, (p) => {
-    const inputs = networkInputs(p.builder, network, batch);
+  const program = await compileLoss(runtime, layout, batch, (p, rows) => {
+    const inputs = networkInputs(p.builder, network, rows);
     const target = p.builder.input("target", "float32", inputs.x.shape);
     const { prediction } = traceNetwork(p, network, inputs);
     return { loss: reduceMean(square(sub(prediction, target)), [0, 1, 2, 3]) };

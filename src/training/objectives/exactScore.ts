@@ -23,11 +23,11 @@ export async function exactScoreObjective(runtime: Runtime, config: RunConfig): 
   const layout = networkLayout(network);
   const drawSigma = sigmaSampler(config.objective);
 
-  const program = await compileLoss(runtime, layout, (p) => {
-    const inputs = networkInputs(p.builder, network, batch);
+  const program = await compileLoss(runtime, layout, batch, (p, rows) => {
+    const inputs = networkInputs(p.builder, network, rows);
     const target = p.builder.input("target", "float32", inputs.x.shape);
     const { prediction } = traceNetwork(p, network, inputs);
-    const error = mul(sub(prediction, target), reshape(inputs.noise, [batch, 1]));
+    const error = mul(sub(prediction, target), reshape(inputs.noise, [rows, 1]));
     return { loss: reduceMean(square(error), [0, 1]) };
   });
 

@@ -1,0 +1,63 @@
+import type { Tensor } from "../base/tensor.ts";
+import type { Labels } from "../diffusion/denoiser.ts";
+import type { EvaluationCount } from "../guidance/guidance.ts";
+
+/** What one way of guiding gave, or why it could not be used. */
+export interface MethodResult {
+  /** Canonical text of the guidance. */
+  readonly guidance: string;
+  /** Why the model cannot take it; then nothing below is there. */
+  readonly skipped?: string;
+  /** Number of samples measured. */
+  readonly n?: number;
+  /** Per sample. */
+  readonly evaluations?: EvaluationCount;
+  /** Wall time of sampling all n. */
+  readonly seconds?: number;
+  /** Measured on these n samples. */
+  readonly metrics?: Readonly<Record<string, number>>;
+  /** The samples that are shown. */
+  readonly x?: Tensor;
+  readonly labels?: Labels | null;
+  /** 2-D: the ways of the first samples, one tensor a step. */
+  readonly trajectories?: readonly Tensor[];
+  /** 2-D: which samples are outliers. */
+  readonly outliers?: readonly boolean[];
+}
+
+export interface ModelComparison {
+  readonly model: string;
+  readonly description: string;
+  readonly kind: "plane" | "image";
+  readonly sampler: string;
+  readonly steps: number;
+  readonly sigmas: readonly number[];
+  readonly seeds: readonly number[];
+  /** What the label option was: null for unconditional, "classes" for classes in turn, else the class. */
+  readonly label: string | number | null;
+  readonly classes: readonly string[];
+  /** What the metrics were measured with: an extractor's name, "coordinates", or null. */
+  readonly extractor: string | null;
+  /** What the samples were compared with, in words. */
+  readonly reference: string | null;
+  readonly methods: readonly MethodResult[];
+  /** 2-D: the true log density, for pictures. */
+  readonly logDensity?: (points: Tensor) => Float64Array;
+  /** Rows of results that came with the model: measured before, with many samples. */
+  readonly card: readonly CardRow[];
+}
+
+/** A result measured before and shipped with the model. */
+export interface CardRow {
+  readonly guidance: string;
+  readonly label: string | null;
+  readonly samples: number;
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly command: string;
+}
+
+export interface Comparison {
+  readonly command: string;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly models: readonly ModelComparison[];
+}
