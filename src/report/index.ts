@@ -38,3 +38,4 @@ export { createProgress } from "./progress.ts";
 export type { Progress, ProgressOptions, TextStream } from "./progress.ts";
 export { markdownTable, terminalTable } from "./table.ts";
 export type { Cell, Column, Table } from "./table.ts";
+export { withPreviews } from "./trainingPreview.ts";

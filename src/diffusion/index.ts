@@ -1,0 +1,44 @@
+/** The mathematics of diffusion: noise levels, parameterisations, samplers and exact oracles. */
+export type { BetasSpec, CosineBetas, LinearBetas, ScaledLinearBetas } from "./betas.ts";
+export {
+  alphaBars,
+  betas,
+  cosineBetas,
+  linearBetas,
+  scaledLinearBetas,
+  sigmaOfTimestep,
+  timestepOfSigma,
+  timestepSigmas,
+} from "./betas.ts";
+export type { Branch, Denoiser, Evaluate, Labels } from "./denoiser.ts";
+export { last } from "./last.ts";
+export type { MixtureClassifier } from "./oracles/classes.ts";
+export { mixtureClassifier, mixtureDenoiser } from "./oracles/classes.ts";
+export type { Component, Covariance, GaussianSpec } from "./oracles/component.ts";
+export type { Gaussian } from "./oracles/gaussian.ts";
+export { gaussian } from "./oracles/gaussian.ts";
+export type { Mixture, MixtureSpec } from "./oracles/mixture.ts";
+export { gaussianMixture, joinMixtures, moments } from "./oracles/mixture.ts";
+export type { Level, Parameterisation } from "./parameterisation.ts";
+export {
+  convert,
+  fromX0,
+  rescaleLevel,
+  straightPath,
+  toX0,
+  varianceExploding,
+  variancePreserving,
+} from "./parameterisation.ts";
+export type { Preconditioning, PreconditioningSpec } from "./preconditioning.ts";
+export { edm, eps, flow, preconditioning, score, v, x0 } from "./preconditioning.ts";
+export { ddim } from "./samplers/ddim.ts";
+export { ddpm } from "./samplers/ddpm.ts";
+export { dpmpp2m } from "./samplers/dpmpp2m.ts";
+export { euler } from "./samplers/euler.ts";
+export { eulerAncestral } from "./samplers/eulerAncestral.ts";
+export { heun } from "./samplers/heun.ts";
+export type { Sampler, SamplerName, SamplerOption } from "./samplers/index.ts";
+export { samplerByName, samplers } from "./samplers/index.ts";
+export type { Noise, Sample, SamplerOptions, Step } from "./samplers/sampler.ts";
+export type { SigmaRange, Sigmas, Spacing } from "./sigmas.ts";
+export { exponential, fromBetas, karras } from "./sigmas.ts";

@@ -1,0 +1,21 @@
+/** Guidance: how worse predictions are made, how predictions meet, and the text that asks for it. */
+export type { GuidanceResources } from "./build.ts";
+export { buildGuidance } from "./build.ts";
+export type { WeightedWeak } from "./combine/extrapolate.ts";
+export { extrapolate } from "./combine/extrapolate.ts";
+export type { Base, ComposeOptions, EvaluationCount, Guidance, Guided, Push, Term } from "./guidance.ts";
+export { compose, guide, unguided } from "./guidance.ts";
+export type { Interval } from "./interval.ts";
+export { everywhere, inInterval } from "./interval.ts";
+export type { Method, MethodOption, MethodSpec } from "./methods.ts";
+export { methodNamed, methods } from "./methods.ts";
+export type { ClassifierGuidanceOptions, NoiseAwareClassifier } from "./push/classifier.ts";
+export { classifierGuidance } from "./push/classifier.ts";
+export type { PartialSpec } from "./spec.ts";
+export { completeSpec, formatGuidance, parseGuidance } from "./spec.ts";
+export type { CfgOptions } from "./weak/condition.ts";
+export { cfg } from "./weak/condition.ts";
+export type { PagOptions } from "./weak/perturbedAttention.ts";
+export { pag } from "./weak/perturbedAttention.ts";
+export type { AutoguidanceOptions } from "./weak/weakerNetwork.ts";
+export { autoguidance } from "./weak/weakerNetwork.ts";

@@ -1,0 +1,4 @@
+/** Runs graphs on ONNX Runtime in Node. */
+export type { NodeRuntimeOptions } from "./node.ts";
+export { nodeRuntime } from "./node.ts";
+export type { Program, Runtime, RuntimeArray, RuntimeTensor } from "./runtime.ts";

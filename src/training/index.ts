@@ -1,0 +1,21 @@
+/** Training: objectives, the loop with its checkpoints, configurations and model files. */
+export type { ModelFile } from "./checkpoint.ts";
+export { loadModelFile, modelParameters, repackModelFile, saveModelFile } from "./checkpoint.ts";
+export type { TrainingConfig, TrainingInput } from "./config.ts";
+export { parseTraining } from "./config.ts";
+export type { Ema, EmaRule } from "./ema.ts";
+export type { Json, JsonObject } from "./json.ts";
+export type { TrainOptions, TrainResult } from "./loop.ts";
+export { train } from "./loop.ts";
+export type { ModelConfig, ObjectiveConfig, RunConfig, RunInput } from "./modelConfig.ts";
+export { parseModel, parseRun, preconditioningOf } from "./modelConfig.ts";
+export type { Objective, Preview } from "./objective.ts";
+export type { DataOptions } from "./objectives/index.ts";
+export { makeObjective } from "./objectives/index.ts";
+export type { LossProgram } from "./objectives/lossProgram.ts";
+export { compileLoss } from "./objectives/lossProgram.ts";
+export { mixtureOfData } from "./objectives/exactScore.ts";
+export { applyOverrides } from "./overrides.ts";
+export { presets } from "./presets.ts";
+export type { ProgressInfo } from "./progress.ts";
+export { progressLine } from "./progress.ts";
