@@ -28,7 +28,12 @@ export function intsOf(site: Site, name: string, fallback: readonly number[]): r
 
 type ValueOf<K extends Attribute["kind"]> = Extract<Attribute, { kind: K }>["value"];
 
-function read<K extends Attribute["kind"]>(site: Site, name: string, kind: K, fallback: ValueOf<K>): ValueOf<K> {
+function read<K extends Attribute["kind"]>(
+  site: Site,
+  name: string,
+  kind: K,
+  fallback: ValueOf<K>,
+): ValueOf<K> {
   const attribute = site.attributes[name];
   if (!attribute) return fallback;
   if (attribute.kind !== kind) {

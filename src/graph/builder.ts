@@ -1,8 +1,10 @@
 import { UsageError } from "../base/errors.ts";
-import { dataOf, smallKey } from "./constant.ts";
-import type { Attribute, Constant, ConstantArray, DataType, Graph, NamedType, Node } from "./graph.ts";
-import type { Rule } from "./rule.ts";
-import { ruleOf } from "./rules.ts";
+import { constantOf, smallKey } from "./constant.ts";
+import { evaluateCall } from "./evaluate.ts";
+import type { Attribute, Constant, DataType, Graph, Node } from "./graph.ts";
+import type { CallSite, Rule } from "./rule.ts";
+import { ruleOf } from "./rules/index.ts";
+import { sameShape } from "./shapes.ts";
 import type { Call, Value } from "./value.ts";
 
 /** Constants up to this many elements are folded while tracing, and shared when equal. */
@@ -24,8 +26,10 @@ export class Builder {
   readonly opset: number;
   private readonly calls: Call[] = [];
   private readonly inputs = new Map<string, Value>();
-  /** By content for small constants, by the array itself for large ones. */
-  private readonly constants = new Map<string | ConstantArray, Value>();
+  /** Small constants by their content. */
+  private readonly constants = new Map<string, Value>();
+  /** Large ones by where their content lies in memory. */
+  private readonly largeConstants = new Map<ArrayBufferLike, Value[]>();
   private readonly known = new Map<string, readonly Value[]>();
   private readonly names = new Set<string>();
   /** How often a name had to be numbered. */
@@ -38,7 +42,8 @@ export class Builder {
 
   /** An input of the graph. */
   input(name: string, dtype: DataType, shape: readonly number[]): Value {
-    if (this.inputs.has(name)) throw new UsageError(`the graph already has an input "${name}"`);
+    if (this.names.has(name))
+      throw new UsageError(`the graph already has an input or a value called "${name}"`);
     const value = this.value(name, dtype, shape, null, null);
     this.inputs.set(name, value);
     return value;
@@ -52,21 +57,28 @@ export class Builder {
   /** A tensor known now; small ones that are equal are one value. `name` is kept for large (named) ones. */
   constant(constant: Constant, name = "const"): Value {
     const key = smallKey(constant, FOLD_LIMIT);
-    const found = this.constants.get(key ?? constant.data);
+    const neighbours = this.largeConstants.get(constant.data.buffer) ?? [];
+    const found =
+      key !== null
+        ? this.constants.get(key)
+        : neighbours.find((value) => sameMemory(value.constant!, constant));
     if (found) return found;
     const value = this.value(this.unique(name), constant.dtype, constant.shape, null, constant);
-    this.constants.set(key ?? constant.data, value);
+    if (key !== null) this.constants.set(key, value);
+    else this.largeConstants.set(constant.data.buffer, [...neighbours, value]);
     return value;
   }
 
   /** A constant from numbers. */
-  literal(numbers: number | readonly number[], dtype: DataType = "float32", shape?: readonly number[]): Value {
+  literal(
+    numbers: number | readonly number[],
+    dtype: DataType = "float32",
+    shape?: readonly number[],
+  ): Value {
     const list = typeof numbers === "number" ? [numbers] : numbers;
-    return this.constant({
-      dtype,
-      shape: shape ?? (typeof numbers === "number" ? [] : [list.length]),
-      data: dataOf(dtype, list),
-    });
+    return this.constant(
+      constantOf(dtype, shape ?? (typeof numbers === "number" ? [] : [list.length]), list),
+    );
   }
 
   /** Names the calls made inside `trace` with `name` in front, as modules do. */
@@ -99,61 +111,82 @@ export class Builder {
     const outputs: Value[] = [];
     const call: Call = { id: this.calls.length, op, domain, name, inputs, attributes, outputs };
     types.forEach((type, i) => {
-      const valueName = i === 0 ? `${name}:0` : `${name}:${i}`;
-      outputs.push(this.value(valueName, type.dtype, type.shape, call, null));
+      outputs.push(this.value(this.unique(`${name}:${i}`), type.dtype, type.shape, call, null));
     });
     this.calls.push(call);
     this.known.set(key, outputs);
     return outputs;
   }
 
-  /** The graph that computes `outputs` (by name) from the inputs they need. */
-  build(outputs: Readonly<Record<string, Value>>, options: { name?: string; keepInputs?: boolean } = {}): Graph {
-    const needed = new Set<Call>();
-    const initializers = new Map<string, Constant>();
-    const usedInputs = new Set<Value>();
-    // Calls from last to first: a call is needed if one of its outputs is.
-    const neededValues = new Set<Value>(Object.values(outputs));
-    for (let i = this.calls.length - 1; i >= 0; i--) {
-      const call = this.calls[i];
-      if (!call.outputs.some((value) => neededValues.has(value))) continue;
-      needed.add(call);
-      for (const input of call.inputs) if (input) neededValues.add(input);
-    }
-    for (const value of neededValues) {
-      if (value.constant) initializers.set(value.name, value.constant);
-      else if (value.call === null) usedInputs.add(value);
-    }
+  /**
+   * The graph that computes `outputs` (by name), from the inputs they need, or from all with `keepInputs`.
+   * Throws UsageError for an output called as an input.
+   */
+  build(
+    outputs: Readonly<Record<string, Value>>,
+    { name: graphName = "graph", keepInputs = false }: { name?: string; keepInputs?: boolean } = {},
+  ): Graph {
+    const { calls, values } = this.neededBy(Object.values(outputs));
+    const nameOf = (value: Value): string =>
+      Object.hasOwn(outputs, value.name) ? this.innerName(value, outputs) : value.name;
 
-    const nodes: Node[] = [];
-    for (const call of this.calls) if (needed.has(call)) nodes.push(toNode(call));
-    const named: NamedType[] = [];
-    for (const [name, value] of Object.entries(outputs)) {
-      nodes.push(identityNode(value.name, name));
-      named.push({ name, dtype: value.dtype, shape: value.shape });
-    }
-    const inputs = [...this.inputs.values()].filter((value) => options.keepInputs || usedInputs.has(value));
+    const initializers = new Map<string, Constant>();
+    for (const value of values) if (value.constant) initializers.set(nameOf(value), value.constant);
+    const nodes = calls.map((call) => toNode(call, nameOf));
+    for (const [name, value] of Object.entries(outputs)) nodes.push(identityNode(nameOf(value), name));
+    const inputs = [...this.inputs.values()].filter((value) => keepInputs || values.has(value));
     return {
-      name: options.name ?? "graph",
+      name: graphName,
       opset: this.opset,
       inputs: inputs.map(({ name, dtype, shape }) => ({ name, dtype, shape })),
-      outputs: named,
+      outputs: Object.entries(outputs).map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
       nodes,
       initializers,
       metadata: {},
     };
   }
 
-  private fold(rule: Rule, site: Parameters<Rule["infer"]>[0], inputs: readonly (Value | null)[]): Value[] | null {
-    if (!rule.evaluate || inputs.length === 0) return null;
-    const constants: (Constant | null)[] = [];
-    for (const input of inputs) {
-      if (input && !(input.constant && input.constant.data.length <= FOLD_LIMIT)) return null;
-      constants.push(input ? input.constant : null);
+  /** The calls that `outputs` need, in the order in which they run, and all values that they read. */
+  private neededBy(outputs: readonly Value[]): { calls: Call[]; values: ReadonlySet<Value> } {
+    const values = new Set<Value>(outputs);
+    const calls: Call[] = [];
+    for (let i = this.calls.length - 1; i >= 0; i--) {
+      const call = this.calls[i];
+      if (!call.outputs.some((value) => values.has(value))) continue;
+      calls.push(call);
+      for (const input of call.inputs) if (input) values.add(input);
     }
-    const types = rule.infer(site, inputs);
-    if (types.some(({ shape }) => shape.reduce((a, b) => a * b, 1) > FOLD_LIMIT)) return null;
-    return rule.evaluate(site, constants).map((constant) => this.constant(constant));
+    return { calls: calls.reverse(), values };
+  }
+
+  /** Another name for a value inside the graph whose name an output has. */
+  private innerName(value: Value, outputs: Readonly<Record<string, Value>>): string {
+    if (this.inputs.has(value.name)) {
+      throw new UsageError(
+        `"${value.name}" cannot be both an input and an output: call the output otherwise`,
+      );
+    }
+    let name = `${value.name}/inner`;
+    while (this.names.has(name) || Object.hasOwn(outputs, name)) name += "_";
+    return name;
+  }
+
+  /** The outputs, where they are known now and small. */
+  private fold(rule: Rule, site: CallSite, inputs: readonly (Value | null)[]): readonly Value[] | null {
+    const small = inputs.every(
+      (input) => !input || (input.constant && input.constant.data.length <= FOLD_LIMIT),
+    );
+    const folded =
+      rule.fromShapes?.(site, inputs) ??
+      (small
+        ? evaluateCall(
+            rule,
+            site,
+            inputs.map((input) => input?.constant ?? null),
+            FOLD_LIMIT,
+          )
+        : null);
+    return folded?.map((constant) => this.constant(constant)) ?? null;
   }
 
   private value(
@@ -186,9 +219,21 @@ export function trace<I extends Readonly<Record<string, { dtype?: DataType; shap
 ): Graph {
   const builder = new Builder();
   const values = Object.fromEntries(
-    Object.entries(inputs).map(([name, { dtype = "float32", shape }]) => [name, builder.input(name, dtype, shape)]),
+    Object.entries(inputs).map(([name, { dtype = "float32", shape }]) => [
+      name,
+      builder.input(name, dtype, shape),
+    ]),
   ) as { [K in keyof I]: Value };
   return builder.build(network(values, builder), { keepInputs: true });
+}
+
+function sameMemory(a: Constant, b: Constant): boolean {
+  return (
+    a.dtype === b.dtype &&
+    sameShape(a.shape, b.shape) &&
+    a.data.buffer === b.data.buffer &&
+    a.data.byteOffset === b.data.byteOffset
+  );
 }
 
 function callKey(
@@ -206,17 +251,17 @@ function callKey(
 }
 
 function attributeKey(attribute: Attribute): string {
-  if (attribute.kind !== "tensor") return JSON.stringify(attribute.value);
-  return smallKey(attribute.value, Infinity) ?? "";
+  const value = attribute.kind === "tensor" ? smallKey(attribute.value, Infinity) : String(attribute.value);
+  return `${attribute.kind} ${JSON.stringify(value)}`;
 }
 
-function toNode(call: Call): Node {
+function toNode(call: Call, nameOf: (value: Value) => string): Node {
   return {
     op: call.op,
     domain: call.domain,
     name: call.name,
-    inputs: call.inputs.map((input) => input?.name ?? ""),
-    outputs: call.outputs.map((output) => output.name),
+    inputs: call.inputs.map((input) => (input ? nameOf(input) : "")),
+    outputs: call.outputs.map(nameOf),
     attributes: call.attributes,
   };
 }

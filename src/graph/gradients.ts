@@ -1,7 +1,8 @@
 import { UsageError } from "../base/errors.ts";
-import { add, isFloat } from "./ops/elementwise.ts";
+import { isFloat } from "./dataTypes.ts";
+import { add } from "./ops/elementwise.ts";
 import { expand } from "./ops/reshape.ts";
-import { ruleOf } from "./rules.ts";
+import { ruleOf } from "./rules/index.ts";
 import { sameShape } from "./shapes.ts";
 import type { Call, Value } from "./value.ts";
 
@@ -30,7 +31,7 @@ export function gradients(output: Value, wrt: readonly Value[], seed?: Value): V
     }
     const contributions = builder.scope(`${call.name}/gradient`, () =>
       rule.gradient!({
-        call,
+        site: { ...call, outputCount: call.outputs.length, opset: builder.opset },
         inputs: call.inputs,
         outputs: call.outputs,
         gradients: upstream,
@@ -44,7 +45,9 @@ export function gradients(output: Value, wrt: readonly Value[], seed?: Value): V
       adjoints.set(input, sum ? add(sum, contribution) : contribution);
     });
   }
-  return wrt.map((value) => full(adjoints.get(value), value) ?? expand(builder.literal(0, value.dtype), value.shape));
+  return wrt.map(
+    (value) => full(adjoints.get(value), value) ?? expand(builder.literal(0, value.dtype), value.shape),
+  );
 }
 
 /** A gradient that was left smaller, expanded to its value's shape. */

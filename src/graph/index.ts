@@ -3,8 +3,16 @@ export { gradients } from "./gradients.ts";
 export type { Attribute, Constant, DataType, Dim, Graph, NamedType, Node, TensorType } from "./graph.ts";
 export { readOnnx, writeOnnx } from "./onnx.ts";
 export { type AttentionLayer, attentionLayers } from "./attention.ts";
-export { type LayerSelection, type Perturbation, maskInput, perturb, perturbing, selectLayers } from "./perturb.ts";
-export { declareInputs, type Intercept, replay } from "./replay.ts";
-export { bindShapes, differentiate, simplify } from "./transform.ts";
+export {
+  type LayerSelection,
+  type Perturbation,
+  maskInput,
+  perturb,
+  perturbing,
+  selectLayers,
+} from "./perturb.ts";
+export { interpret, type InterpreterInput } from "./interpret.ts";
+export { builderFor, declareInputs, type Intercept, replay } from "./replay.ts";
+export { bindShapes, differentiate, exposeInitializers, simplify } from "./transform.ts";
 export type { Call, Operand, Value } from "./value.ts";
 export * from "./ops/index.ts";

@@ -88,7 +88,11 @@ function attributeProto(name: string, attribute: Attribute): AttributeProto {
     case "float":
       return create(AttributeProtoSchema, { name, type: Kind.FLOAT, f: attribute.value });
     case "string":
-      return create(AttributeProtoSchema, { name, type: Kind.STRING, s: new TextEncoder().encode(attribute.value) });
+      return create(AttributeProtoSchema, {
+        name,
+        type: Kind.STRING,
+        s: new TextEncoder().encode(attribute.value),
+      });
     case "ints":
       return create(AttributeProtoSchema, { name, type: Kind.INTS, ints: attribute.value.map(BigInt) });
     case "floats":
@@ -115,7 +119,9 @@ function valueProto({ name, dtype, shape }: NamedType): ValueInfoProto {
   const dim = shape.map((size) =>
     create(TensorShapeProto_DimensionSchema, {
       value:
-        typeof size === "number" ? { case: "dimValue", value: BigInt(size) } : { case: "dimParam", value: size },
+        typeof size === "number"
+          ? { case: "dimValue", value: BigInt(size) }
+          : { case: "dimParam", value: size },
     }),
   );
   const tensorType = create(TypeProto_TensorSchema, {
@@ -152,7 +158,9 @@ export function readOnnx(bytes: Uint8Array, file = "the model"): Graph {
 }
 
 function nodeOf(proto: NodeProto, file: string): Node {
-  const attributes = proto.attribute.map((attribute) => [attribute.name, attributeOf(attribute, proto, file)] as const);
+  const attributes = proto.attribute.map(
+    (attribute) => [attribute.name, attributeOf(attribute, proto, file)] as const,
+  );
   return {
     op: proto.opType,
     domain: proto.domain,
@@ -199,7 +207,8 @@ function typeOf(info: ValueInfoProto, file: string): NamedType {
 
 function dtypeOf(code: number, name: string, file: string): DataType {
   const dtype = dtypes.get(code);
-  if (!dtype) throw new UsageError(`${file}: "${name}" has element type ${Code[code] ?? code}, which is not read yet`);
+  if (!dtype)
+    throw new UsageError(`${file}: "${name}" has element type ${Code[code] ?? code}, which is not read yet`);
   return dtype;
 }
 
@@ -216,8 +225,9 @@ function constantOf(proto: TensorProto, file: string): Constant {
 }
 
 function dataOf(proto: TensorProto, dtype: DataType, file: string): ConstantArray {
-  if (proto.externalData.length > 0) throw new UsageError(`${file}: "${proto.name}" lies in another file, which is not read yet`);
-  const raw = proto.rawData && proto.rawData.length > 0 ? proto.rawData.slice().buffer : null;
+  if (proto.externalData.length > 0)
+    throw new UsageError(`${file}: "${proto.name}" lies in another file, which is not read yet`);
+  const raw = proto.rawData && proto.rawData.length > 0 ? new Uint8Array(proto.rawData).buffer : null;
   switch (dtype) {
     case "float32":
       return raw ? new Float32Array(raw) : Float32Array.from(proto.floatData);

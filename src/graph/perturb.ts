@@ -1,9 +1,9 @@
 import { UsageError } from "../base/errors.ts";
 import { type AttentionLayer, attentionLayers } from "./attention.ts";
-import { Builder } from "./builder.ts";
+import type { Builder } from "./builder.ts";
 import type { Graph } from "./graph.ts";
 import { greater, where } from "./ops/elementwise.ts";
-import { type Intercept, declareInputs, replay } from "./replay.ts";
+import { type Intercept, builderFor, declareInputs, replay } from "./replay.ts";
 import type { Value } from "./value.ts";
 
 /** Which attention layers: names (substring of the layer's name), positions ("down", "mid", "up"), indices in execution order, or "all". */
@@ -28,14 +28,20 @@ export interface Perturbation {
 const MASKED = -1e30;
 
 /** The chosen layers. Throws UsageError for a selection that matches none, and lists the layers. */
-export function selectLayers(layers: readonly AttentionLayer[], selection: LayerSelection): readonly AttentionLayer[] {
+export function selectLayers(
+  layers: readonly AttentionLayer[],
+  selection: LayerSelection,
+): readonly AttentionLayer[] {
   if (selection === "all") return layers;
   const listing = layers.map(({ index, name }) => `${index} ${name}`).join(", ") || "none";
   const chosen = selection.flatMap((wanted) => {
     const found = layers.filter((layer) =>
-      typeof wanted === "number" ? layer.index === wanted : layer.position === wanted || layer.name.includes(wanted),
+      typeof wanted === "number"
+        ? layer.index === wanted
+        : layer.position === wanted || layer.name.includes(wanted),
     );
-    if (found.length === 0) throw new UsageError(`no attention layer is called "${wanted}"; the layers are: ${listing}`);
+    if (found.length === 0)
+      throw new UsageError(`no attention layer is called "${wanted}"; the layers are: ${listing}`);
     return found;
   });
   return layers.filter((layer) => chosen.includes(layer));
@@ -68,7 +74,7 @@ function maskOf(builder: Builder, layer: AttentionLayer, logits: readonly number
 
 /** The graph with the attention of the chosen layers perturbed. Masks are further inputs, see `maskInput`. */
 export function perturb(graph: Graph, how: Perturbation): Graph {
-  const builder = new Builder(graph.opset);
+  const builder = builderFor(graph);
   const inputs = declareInputs(graph, builder);
   const outputs = replay(graph, builder, inputs, perturbing(graph, builder, how));
   return { ...builder.build(outputs, { name: graph.name }), metadata: graph.metadata };

@@ -1,51 +1,90 @@
 import { UsageError } from "../base/errors.ts";
-import { Builder } from "./builder.ts";
 import { gradients } from "./gradients.ts";
-import type { Dim, Graph } from "./graph.ts";
+import type { Dim, Graph, NamedType } from "./graph.ts";
 import { reduceSum } from "./ops/reduce.ts";
-import { declareInputs, replay } from "./replay.ts";
+import { builderFor, declareInputs, replay } from "./replay.ts";
 
 /** The graph with named dimensions given their sizes. Throws UsageError for a name that the graph does not have. */
 export function bindShapes(graph: Graph, sizes: Readonly<Record<string, number>>): Graph {
   const names = new Set(graph.inputs.flatMap(({ shape }) => shape.filter((dim) => typeof dim === "string")));
   const unknown = Object.keys(sizes).find((name) => !names.has(name));
   if (unknown !== undefined) {
-    throw new UsageError(`no input has a dimension "${unknown}"; there are: ${[...names].join(", ") || "none"}`);
+    throw new UsageError(
+      `no input has a dimension "${unknown}"; there are: ${[...names].join(", ") || "none"}`,
+    );
   }
   const bind = (dim: Dim): Dim => (typeof dim === "string" ? (sizes[dim] ?? dim) : dim);
-  return { ...graph, inputs: graph.inputs.map((input) => ({ ...input, shape: input.shape.map(bind) })) };
+  const bound = (types: readonly NamedType[]): NamedType[] =>
+    types.map((type) => ({ ...type, shape: type.shape.map(bind) }));
+  return { ...graph, inputs: bound(graph.inputs), outputs: bound(graph.outputs) };
+}
+
+/** The graph with named initializers as inputs, behind those it has: what trains or differentiates its parameters. */
+export function exposeInitializers(graph: Graph, names: readonly string[]): Graph {
+  const exposed = names.map((name): NamedType => {
+    const constant = graph.initializers.get(name);
+    if (!constant) {
+      const known = [...graph.initializers.keys()].join(", ") || "none";
+      throw new UsageError(`the graph has no initializer "${name}"; its initializers are: ${known}`);
+    }
+    return { name, dtype: constant.dtype, shape: constant.shape };
+  });
+  return {
+    ...graph,
+    inputs: [...graph.inputs, ...exposed],
+    initializers: new Map([...graph.initializers].filter(([name]) => !names.includes(name))),
+  };
 }
 
 /** The same function with equal calls made once, constant parts computed, and without what no output needs. */
 export function simplify(graph: Graph): Graph {
-  const builder = new Builder(graph.opset);
+  const builder = builderFor(graph);
   const outputs = replay(graph, builder, declareInputs(graph, builder));
   return { ...builder.build(outputs, { name: graph.name, keepInputs: true }), metadata: graph.metadata };
 }
 
+interface DifferentiateOptions {
+  /** What stands before an input's name, and a slash, in the name of its gradient. Default "gradient". */
+  readonly prefix?: string;
+}
+
 /**
  * A graph that also computes the gradient of the sum of `output`'s elements with respect to each of `inputs`, as outputs
- * named "gradient/INPUT". An ordinary graph: it can be differentiated again.
+ * named "gradient/INPUT". An ordinary graph: it can be differentiated again (with another prefix).
  *
- * Throws UsageError for unknown names, and for an operator without a gradient.
+ * Throws UsageError for unknown names, names that are taken, and for an operator without a gradient.
  */
-export function differentiate(graph: Graph, output: string, inputs: readonly string[]): Graph {
-  const builder = new Builder(graph.opset);
+export function differentiate(
+  graph: Graph,
+  output: string,
+  inputs: readonly string[],
+  { prefix = "gradient" }: DifferentiateOptions = {},
+): Graph {
+  const builder = builderFor(graph);
   const declared = declareInputs(graph, builder);
   const outputs = replay(graph, builder, declared);
   if (!outputs[output]) {
-    throw new UsageError(`the graph has no output "${output}"; its outputs are ${Object.keys(outputs).join(", ")}`);
+    throw new UsageError(
+      `the graph has no output "${output}"; its outputs are ${Object.keys(outputs).join(", ")}`,
+    );
   }
   const wrong = inputs.find((name) => !declared[name]);
   if (wrong !== undefined) {
-    throw new UsageError(`the graph has no input "${wrong}"; its inputs are ${Object.keys(declared).join(", ")}`);
+    throw new UsageError(
+      `the graph has no input "${wrong}"; its inputs are ${Object.keys(declared).join(", ")}`,
+    );
   }
+  const taken = inputs.map((name) => `${prefix}/${name}`).find((name) => outputs[name]);
+  if (taken !== undefined) {
+    throw new UsageError(
+      `the graph already has an output "${taken}": give another prefix, { prefix: "second" }`,
+    );
+  }
+
   const axes = outputs[output].shape.map((_, i) => i);
   const total = axes.length === 0 ? outputs[output] : reduceSum(outputs[output], axes);
-  const slopes = gradients(
-    total,
-    inputs.map((name) => declared[name]),
-  );
-  const named = Object.fromEntries(inputs.map((name, i) => [`gradient/${name}`, slopes[i]]));
+  const wrt = inputs.map((name) => declared[name]);
+  const slopes = gradients(total, wrt);
+  const named = Object.fromEntries(inputs.map((name, i) => [`${prefix}/${name}`, slopes[i]]));
   return { ...builder.build({ ...outputs, ...named }, { name: graph.name }), metadata: graph.metadata };
 }

@@ -1,6 +1,6 @@
 import { FileError } from "../base/errors.ts";
 import { sizeOf } from "../base/tensor.ts";
-import { decodeFloat16, encodeFloat16 } from "./float16.ts";
+import { decodeFloat16, encodeFloat16 } from "../base/float16.ts";
 
 /** Bytes of one element of each element type of the format. */
 const elementBytes = {

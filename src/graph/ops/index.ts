@@ -17,6 +17,7 @@ export {
   relu,
   sigmoid,
   silu,
+  sign,
   sin,
   softplus,
   sqrt,

@@ -1,13 +1,14 @@
-import { UsageError } from "../base/errors.ts";
-import { conv } from "./ops/conv.ts";
-import { elementwise } from "./ops/elementwise.ts";
-import { indexing } from "./ops/indexing.ts";
-import { linear } from "./ops/linear.ts";
-import { normalise } from "./ops/normalise.ts";
-import { reduce } from "./ops/reduce.ts";
-import { reshapeFamily } from "./ops/reshape.ts";
-import { resample } from "./ops/resample.ts";
-import type { Rule, RuleFamily } from "./rule.ts";
+import { UsageError } from "../../base/errors.ts";
+import type { Rule, RuleFamily } from "../rule.ts";
+import { conv } from "./conv.ts";
+import { elementwise } from "./elementwise.ts";
+import { indexing } from "./indexing.ts";
+import { linear } from "./linear.ts";
+import { normalise } from "./normalise.ts";
+import { reduce } from "./reduce.ts";
+import { resample } from "./resample.ts";
+import { reshapeFamily } from "./reshape.ts";
+import { slicing } from "./slicing.ts";
 
 const families: readonly RuleFamily[] = [
   elementwise,
@@ -15,6 +16,7 @@ const families: readonly RuleFamily[] = [
   linear,
   conv,
   reshapeFamily,
+  slicing,
   indexing,
   normalise,
   resample,
@@ -29,7 +31,7 @@ export function ruleOf(op: string, domain: string, node: string): Rule {
   const rule = rules.get(key);
   if (!rule) {
     throw new UsageError(
-      `no rule for operator "${key}" (node "${node}"): add one to a family in src/graph/ops, ` +
+      `no rule for operator "${key}" (node "${node}"): add one to a family in src/graph/rules, ` +
         `or rewrite the node with standard operators first`,
     );
   }

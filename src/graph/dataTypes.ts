@@ -1,0 +1,33 @@
+import type { DataType } from "./graph.ts";
+
+/** The numbers that stand for element types in ONNX files and in Cast's attribute `to`. */
+const codes: Readonly<Record<DataType, number>> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  string: 8,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  uint32: 12,
+  uint64: 13,
+  bfloat16: 16,
+};
+const byCode = new Map(Object.entries(codes).map(([dtype, code]) => [code, dtype as DataType]));
+
+export function onnxCodeOf(dtype: DataType): number {
+  return codes[dtype];
+}
+
+/** The element type of an ONNX number; undefined for one that has no name here. */
+export function dataTypeOf(code: number): DataType | undefined {
+  return byCode.get(code);
+}
+
+export function isFloat(dtype: DataType): boolean {
+  return dtype === "float32" || dtype === "float64" || dtype === "float16" || dtype === "bfloat16";
+}
