@@ -26,6 +26,11 @@ gradientSuite([
     network: ({ x, w, b }) => conv2d(x, w, { padding: 1, bias: b }),
   },
   {
+    name: "a convolution with another pad on every side and stride 1",
+    inputs: { x: [1, 2, 4, 3], w: [2, 2, 3, 2] },
+    network: ({ x, w }) => convolve(x, w, null, [1, 1], [0, 1, 2, 0]),
+  },
+  {
     name: "a 1 x 1 convolution into a nonlinearity",
     inputs: { x: [2, 3, 2, 2], w: [2, 3, 1, 1] },
     network: ({ x, w }) => tanh(conv2d(x, w)),

@@ -66,11 +66,11 @@ function convShape(site: CallSite, x: InferredType, weight: InferredType): numbe
 
 function transposeShape(site: CallSite, x: InferredType, weight: InferredType): number[] {
   const geometry = geometryOf(site, weight);
-  const extra = outputPadding(site);
+  const extra = intsOf(site, "output_padding", [0, 0]);
+  const fits = extra.every((n, i) => n >= 0 && n < geometry.strides[i]);
+  check(site, fits, () => `output padding [${extra.join(", ")}] is not below the strides`);
   return [x.shape[0], weight.shape[1], ...reachOf(x.shape, geometry).map((n, i) => n + extra[i])];
 }
-
-const outputPadding = (site: CallSite): readonly number[] => intsOf(site, "output_padding", [0, 0]);
 
 /** Height and width that a transposed convolution of x reaches, without output padding. */
 function reachOf(x: readonly number[], { kernel, strides, pads }: Geometry): number[] {
@@ -135,20 +135,16 @@ function convGradient({ site, inputs, gradients: [g], wanted }: GradientCall): (
   ];
 }
 
-/** ConvTranspose is the transpose of Conv: its gradients are those of Conv with input and gradient exchanged. */
+/**
+ * ConvTranspose is the transpose of Conv: its gradients are those of Conv with input and gradient exchanged. What output
+ * padding adds is less than a stride, so it starts no further window.
+ */
 function convTransposeGradient({ site, inputs, gradients: [g], wanted }: GradientCall): (Value | null)[] {
   const [x, weight, bias] = inputs;
   const geometry = geometryOf(site, weight!);
-  // Output padding takes back what the pads at the end cut away; what it adds beyond that does not come from x.
-  const pads = geometry.pads.map((n, i) => n - (i < 2 ? 0 : outputPadding(site)[i - 2]));
-  const seen = slice(
-    g!,
-    [2, 3].map((axis) => ({ axis, start: 0, end: g!.shape[axis] + Math.min(0, pads[axis]) })),
-  );
-  const forward = { ...geometry, pads: pads.map((n) => Math.max(0, n)) };
   return [
-    wanted[0] ? convolve(seen, weight!, null, forward.strides, forward.pads) : null,
-    wanted[1] ? weightGradient(x!, seen, forward) : null,
+    wanted[0] ? convolve(g!, weight!, null, geometry.strides, geometry.pads) : null,
+    wanted[1] ? weightGradient(x!, g!, geometry) : null,
     bias && wanted[2] ? reduceSum(g!, [0, 2, 3]) : null,
   ];
 }
