@@ -11,11 +11,14 @@ import type { Call, Value } from "./value.ts";
  * same builder. They are ordinary values, so they can be differentiated again.
  *
  * seed: the upstream gradient, of output's shape; default ones (a scalar output's plain gradient).
- * A value that output does not depend on has gradient zero. Throws UsageError when an operator on the way has no gradient.
+ * A value that output does not depend on has gradient zero, and nothing passes through integers.
+ * Throws UsageError when an operator on the way has no gradient, or output or one of wrt is no float.
  * Cost: about twice the forward graph.
  */
 export function gradients(output: Value, wrt: readonly Value[], seed?: Value): Value[] {
   const { builder } = output;
+  const whole = [output, ...wrt].find(({ dtype }) => !isFloat(dtype));
+  if (whole) throw new UsageError(`"${whole.name}" is of type ${whole.dtype}: only floats have gradients`);
   const calls = callsBetween(output, wrt);
   const wanted = new Set<Value>(wrt);
   for (const call of calls) for (const value of call.outputs) wanted.add(value);

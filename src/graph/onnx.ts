@@ -1,7 +1,10 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { FileError, UsageError } from "../base/errors.ts";
+import { FileError } from "../base/errors.ts";
 import { sizeOf } from "../base/tensor.ts";
-import type { Attribute, Constant, ConstantArray, DataType, Dim, Graph, NamedType, Node } from "./graph.ts";
+import { clampedBigInt } from "./constant.ts";
+import { dataTypeOf, onnxCodeOf } from "./dataTypes.ts";
+import { elementsOf } from "./onnxElements.ts";
+import type { Attribute, Constant, DataType, Dim, Graph, NamedType, Node } from "./graph.ts";
 import {
   type AttributeProto,
   AttributeProto_AttributeType as Kind,
@@ -22,24 +25,6 @@ import {
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from "./proto/onnx_pb.ts";
-
-const codes: Readonly<Record<DataType, Code>> = {
-  float32: Code.FLOAT,
-  float64: Code.DOUBLE,
-  float16: Code.FLOAT16,
-  bfloat16: Code.BFLOAT16,
-  int64: Code.INT64,
-  int32: Code.INT32,
-  int16: Code.INT16,
-  int8: Code.INT8,
-  uint64: Code.UINT64,
-  uint32: Code.UINT32,
-  uint16: Code.UINT16,
-  uint8: Code.UINT8,
-  bool: Code.BOOL,
-  string: Code.STRING,
-};
-const dtypes = new Map(Object.entries(codes).map(([dtype, code]) => [code, dtype as DataType]));
 
 /** Version of ONNX's file format that goes with opset 18. */
 const IR_VERSION = 8n;
@@ -84,7 +69,7 @@ function nodeProto(node: Node): NodeProto {
 function attributeProto(name: string, attribute: Attribute): AttributeProto {
   switch (attribute.kind) {
     case "int":
-      return create(AttributeProtoSchema, { name, type: Kind.INT, i: BigInt(attribute.value) });
+      return create(AttributeProtoSchema, { name, type: Kind.INT, i: int64(attribute.value) });
     case "float":
       return create(AttributeProtoSchema, { name, type: Kind.FLOAT, f: attribute.value });
     case "string":
@@ -94,7 +79,7 @@ function attributeProto(name: string, attribute: Attribute): AttributeProto {
         s: new TextEncoder().encode(attribute.value),
       });
     case "ints":
-      return create(AttributeProtoSchema, { name, type: Kind.INTS, ints: attribute.value.map(BigInt) });
+      return create(AttributeProtoSchema, { name, type: Kind.INTS, ints: attribute.value.map(int64) });
     case "floats":
       return create(AttributeProtoSchema, { name, type: Kind.FLOATS, floats: [...attribute.value] });
     case "strings": {
@@ -106,10 +91,12 @@ function attributeProto(name: string, attribute: Attribute): AttributeProto {
   }
 }
 
+const int64 = (n: number): bigint => clampedBigInt(n, -(2n ** 63n), 2n ** 63n - 1n);
+
 function tensorProto({ dtype, shape, data }: Constant, name: string): TensorProto {
   return create(TensorProtoSchema, {
     name,
-    dataType: codes[dtype],
+    dataType: onnxCodeOf(dtype),
     dims: shape.map(BigInt),
     rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   });
@@ -125,7 +112,7 @@ function valueProto({ name, dtype, shape }: NamedType): ValueInfoProto {
     }),
   );
   const tensorType = create(TypeProto_TensorSchema, {
-    elemType: codes[dtype],
+    elemType: onnxCodeOf(dtype),
     shape: create(TensorShapeProtoSchema, { dim }),
   });
   const type = create(TypeProtoSchema, { value: { case: "tensorType", value: tensorType } });
@@ -134,44 +121,56 @@ function valueProto({ name, dtype, shape }: NamedType): ValueInfoProto {
 
 // --- Reading.
 
-/** The graph in the bytes of an .onnx file with its weights inside. Throws FileError naming what is wrong. */
+/** Makes the error that says what is wrong with the file being read. */
+type Wrong = (what: string) => FileError;
+
+/**
+ * The graph in the bytes of an .onnx file with its weights inside; `file` names it in errors.
+ * Throws FileError saying what is wrong, or what is not read yet (weights in another file, graphs inside nodes, text).
+ */
 export function readOnnx(bytes: Uint8Array, file = "the model"): Graph {
+  const wrong: Wrong = (what) => new FileError(`${file} ${what}`);
   let model;
   try {
     model = fromBinary(ModelProtoSchema, bytes);
   } catch (error) {
-    throw new FileError(`${file} is not an ONNX file or is cut short (${(error as Error).message})`);
+    throw wrong(`is not an ONNX file, or is cut short (${(error as Error).message})`);
   }
-  if (!model.graph) throw new FileError(`${file} holds no graph: it is not an ONNX model, or is cut short`);
-  const { graph } = model;
-  const standard = model.opsetImport.find(({ domain }) => domain === "" || domain === "ai.onnx");
-  const initializers = new Map(graph.initializer.map((proto) => [proto.name, constantOf(proto, file)]));
+  const { graph, opsetImport, metadataProps } = model;
+  const standard = opsetImport.find(({ domain }) => domain === "" || domain === "ai.onnx");
+  if (!graph || !standard) throw wrong("holds no graph: it is not an ONNX model, or is cut short");
+  const unknown = graph.node.find(
+    ({ domain }) => domain !== "" && !opsetImport.some((set) => set.domain === domain),
+  );
+  if (unknown)
+    throw wrong(`says no version of the operators of "${unknown.domain}": it is damaged or cut short`);
+  const initializers = new Map(graph.initializer.map((proto) => [proto.name, constantOf(proto, wrong)]));
   return {
     name: graph.name,
-    opset: Number(standard?.version ?? 1n),
-    inputs: graph.input.filter(({ name }) => !initializers.has(name)).map((info) => typeOf(info, file)),
-    outputs: graph.output.map((info) => typeOf(info, file)),
-    nodes: graph.node.map((node) => nodeOf(node, file)),
+    opset: Number(standard.version),
+    inputs: graph.input.filter(({ name }) => !initializers.has(name)).map((info) => typeOf(info, wrong)),
+    outputs: graph.output.map((info) => typeOf(info, wrong)),
+    nodes: graph.node.map((node) => nodeOf(node, wrong)),
     initializers,
-    metadata: Object.fromEntries(model.metadataProps.map(({ key, value }) => [key, value])),
+    metadata: Object.fromEntries(metadataProps.map(({ key, value }) => [key, value])),
   };
 }
 
-function nodeOf(proto: NodeProto, file: string): Node {
-  const attributes = proto.attribute.map(
-    (attribute) => [attribute.name, attributeOf(attribute, proto, file)] as const,
-  );
+function nodeOf(proto: NodeProto, wrong: Wrong): Node {
+  const inNode: Wrong = (what) => wrong(`has a node "${proto.name}" (${proto.opType}) that ${what}`);
   return {
     op: proto.opType,
-    domain: proto.domain,
+    domain: proto.domain === "ai.onnx" ? "" : proto.domain,
     name: proto.name,
     inputs: proto.input,
     outputs: proto.output,
-    attributes: Object.fromEntries(attributes),
+    attributes: Object.fromEntries(
+      proto.attribute.map((attribute) => [attribute.name, attributeOf(attribute, inNode)]),
+    ),
   };
 }
 
-function attributeOf(proto: AttributeProto, node: NodeProto, file: string): Attribute {
+function attributeOf(proto: AttributeProto, wrong: Wrong): Attribute {
   const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
   switch (proto.type) {
     case Kind.INT:
@@ -187,72 +186,41 @@ function attributeOf(proto: AttributeProto, node: NodeProto, file: string): Attr
     case Kind.STRINGS:
       return { kind: "strings", value: proto.strings.map(text) };
     case Kind.TENSOR:
-      return { kind: "tensor", value: constantOf(proto.t!, file) };
+      if (!proto.t) throw wrong(`lacks its attribute "${proto.name}"`);
+      return { kind: "tensor", value: constantOf(proto.t, wrong) };
     default:
-      throw new UsageError(
-        `${file}: attribute "${proto.name}" of node "${node.name}" (${node.opType}) is of kind ${Kind[proto.type]}, which is not read yet`,
+      throw wrong(
+        `has an attribute "${proto.name}" of the kind ${Kind[proto.type] ?? proto.type}, which is not read yet`,
       );
   }
 }
 
-function typeOf(info: ValueInfoProto, file: string): NamedType {
-  if (info.type?.value.case !== "tensorType") throw new UsageError(`${file}: "${info.name}" is not a tensor`);
-  const { elemType, shape } = info.type.value.value;
-  const dims = (shape?.dim ?? []).map((dim, i): Dim => {
-    if (dim.value.case === "dimValue") return Number(dim.value.value);
-    return dim.value.case === "dimParam" && dim.value.value !== "" ? dim.value.value : `${info.name}_${i}`;
+function typeOf({ name, type }: ValueInfoProto, wrong: Wrong): NamedType {
+  if (type?.value.case !== "tensorType") throw wrong(`has a "${name}" that is not a tensor`);
+  const { elemType, shape } = type.value.value;
+  if (!shape) throw wrong(`says no shape for "${name}": run ONNX's shape inference on it first`);
+  const dims = shape.dim.map(({ value }, i): Dim => {
+    if (value.case === "dimValue") return Number(value.value);
+    return value.value || `${name}_${i}`;
   });
-  return { name: info.name, dtype: dtypeOf(elemType, info.name, file), shape: dims };
+  return { name, dtype: dtypeOf(elemType, name, wrong), shape: dims };
 }
 
-function dtypeOf(code: number, name: string, file: string): DataType {
-  const dtype = dtypes.get(code);
-  if (!dtype)
-    throw new UsageError(`${file}: "${name}" has element type ${Code[code] ?? code}, which is not read yet`);
+function dtypeOf(code: number, name: string, wrong: Wrong): DataType {
+  const dtype = dataTypeOf(code);
+  if (!dtype) throw wrong(`has a "${name}" of element type ${Code[code] ?? code}, which is not read yet`);
   return dtype;
 }
 
-function constantOf(proto: TensorProto, file: string): Constant {
-  const dtype = dtypeOf(proto.dataType ?? 0, proto.name, file);
+function constantOf(proto: TensorProto, wrong: Wrong): Constant {
+  const { name } = proto;
+  const dtype = dtypeOf(proto.dataType ?? 0, name, wrong);
+  if (dtype === "string") throw wrong(`has a "${name}" of text, which is not read yet`);
+  if (proto.externalData.length > 0) throw wrong(`keeps "${name}" in another file, which is not read yet`);
   const shape = proto.dims.map(Number);
-  const data = dataOf(proto, dtype, file);
-  if (data.length !== sizeOf(shape)) {
-    throw new FileError(
-      `${file}: initializer "${proto.name}" of shape [${shape.join(", ")}] holds ${data.length} values: the file is damaged`,
-    );
+  const data = elementsOf(proto, dtype);
+  if (data?.length !== sizeOf(shape)) {
+    throw wrong(`is damaged: "${name}" of shape [${shape.join(", ")}] does not hold ${sizeOf(shape)} values`);
   }
   return { dtype, shape, data };
-}
-
-function dataOf(proto: TensorProto, dtype: DataType, file: string): ConstantArray {
-  if (proto.externalData.length > 0)
-    throw new UsageError(`${file}: "${proto.name}" lies in another file, which is not read yet`);
-  const raw = proto.rawData && proto.rawData.length > 0 ? new Uint8Array(proto.rawData).buffer : null;
-  switch (dtype) {
-    case "float32":
-      return raw ? new Float32Array(raw) : Float32Array.from(proto.floatData);
-    case "float64":
-      return raw ? new Float64Array(raw) : Float64Array.from(proto.doubleData);
-    case "int64":
-      return raw ? new BigInt64Array(raw) : BigInt64Array.from(proto.int64Data);
-    case "uint64":
-      return raw ? new BigUint64Array(raw) : BigUint64Array.from(proto.uint64Data);
-    case "int32":
-      return raw ? new Int32Array(raw) : Int32Array.from(proto.int32Data);
-    case "uint32":
-      return raw ? new Uint32Array(raw) : Uint32Array.from(proto.uint64Data, Number);
-    case "int16":
-      return raw ? new Int16Array(raw) : Int16Array.from(proto.int32Data);
-    case "int8":
-      return raw ? new Int8Array(raw) : Int8Array.from(proto.int32Data);
-    case "uint16":
-    case "float16":
-    case "bfloat16":
-      return raw ? new Uint16Array(raw) : Uint16Array.from(proto.int32Data);
-    case "uint8":
-    case "bool":
-      return raw ? new Uint8Array(raw) : Uint8Array.from(proto.int32Data);
-    case "string":
-      throw new UsageError(`${file}: "${proto.name}" holds text, which is not read yet`);
-  }
 }

@@ -1,7 +1,6 @@
 import { UsageError } from "../base/errors.ts";
 import { gradients } from "./gradients.ts";
 import type { Dim, Graph, NamedType } from "./graph.ts";
-import { reduceSum } from "./ops/reduce.ts";
 import { builderFor, declareInputs, replay } from "./replay.ts";
 
 /** The graph with named dimensions given their sizes. Throws UsageError for a name that the graph does not have. */
@@ -81,10 +80,8 @@ export function differentiate(
     );
   }
 
-  const axes = outputs[output].shape.map((_, i) => i);
-  const total = axes.length === 0 ? outputs[output] : reduceSum(outputs[output], axes);
   const wrt = inputs.map((name) => declared[name]);
-  const slopes = gradients(total, wrt);
+  const slopes = gradients(outputs[output], wrt);
   const named = Object.fromEntries(inputs.map((name, i) => [`${prefix}/${name}`, slopes[i]]));
   return { ...builder.build({ ...outputs, ...named }, { name: graph.name }), metadata: graph.metadata };
 }
