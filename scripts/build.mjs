@@ -1,6 +1,6 @@
 /** Builds dist/ from src/: a clean tsc run, and an executable command-line entry. */
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -33,6 +33,8 @@ if (tsc !== null) {
   const options = { cwd: root, stdio: "inherit" };
   const { status } = spawnSync(process.execPath, [tsc, "-p", "tsconfig.build.json"], options);
   if (status !== 0) process.exit(status ?? 1);
+  // What a worker thread starts from is plain JavaScript, which tsc leaves behind.
+  copyFileSync(join(root, "src/runtime/lane.mjs"), join(root, "dist/runtime/lane.mjs"));
 } else if (!existsSync(entry)) {
   writePlaceholder();
 }

@@ -14,6 +14,8 @@ export type { Stream } from "./base/philox.ts";
 export { philox, seededNoise } from "./base/philox.ts";
 
 // Where networks run.
+export type { LanesRuntime } from "./runtime/lanes.ts";
+export { lanesRuntime } from "./runtime/lanes.ts";
 export type { NodeRuntimeOptions } from "./runtime/node.ts";
 export { nodeRuntime } from "./runtime/node.ts";
 export type { Runtime } from "./runtime/runtime.ts";
@@ -72,6 +74,10 @@ export type { RunConfig, RunInput } from "./training/modelConfig.ts";
 export { parseRun } from "./training/modelConfig.ts";
 export { makeObjective } from "./training/objectives/index.ts";
 export { presets } from "./training/presets.ts";
+
+// Comparing methods.
+export type { CompareOptions, Comparison, ModelComparison } from "./compare/index.ts";
+export { compareModel, writeComparison } from "./compare/index.ts";
 
 // Measures and pictures.
 export { classAccuracy, frechetDistance, metrics2d, precisionRecall, truth2d } from "./metrics/index.ts";

@@ -10,7 +10,7 @@ const collect = (value: string, before: readonly string[] = []): string[] => [..
 
 const threads = new Option(
   "--threads <n>",
-  "threads of one operator, a whole number from 1 (default: as many as cores)",
+  "cores to use on the CPU, a whole number from 1; results do not depend on it (default: all)",
 );
 const device = new Option("--device <name>", "where networks run: cpu or webgpu (default: cpu)");
 const json = new Option("--json", "print one JSON object and nothing else on standard output");
@@ -93,6 +93,37 @@ export function makeProgram(io: Io, finish: (exitCode: number) => void): Command
       finish(await runSample(io, model, options));
     });
 
+  command(
+    "compare [models...]",
+    "run guidance methods side by side from the same seeds, and measure them",
+    compareNotes,
+  )
+    .option(
+      "--guidance <specs...>",
+      "what to compare, as for sample (default: each model's own list); write the models before it",
+    )
+    .option("--seeds <list>", "samples that are shown, as 0-31 or 1,5,9 (default: 0-31)")
+    .option(
+      "--samples <n>",
+      "samples that are measured, seeds 0 to n - 1 (default: 8192 points; of images, those shown); from 1000 images on, also the Fréchet distance",
+    )
+    .option("--sampler <name>", `one of ${Object.keys(samplers).join(", ")} (default: the model's)`)
+    .option("--steps <n>", "sampling steps, a whole number from 1; not evaluations (default: the model's)")
+    .option(
+      "--label <class>",
+      "class of all samples by name or index; none: no condition (default: classes in turn, by seed)",
+    )
+    .option("--out <dir>", "folder for the results, new or empty (default: fairlead-compare-1, -2, ...)")
+    .addOption(overwrite)
+    .addOption(threads)
+    .addOption(device)
+    .addOption(json)
+    .addOption(quiet)
+    .action(async (models: string[], options: unknown) => {
+      const { runCompare } = await import("./commands/compare.ts");
+      finish(await runCompare(io, models, options));
+    });
+
   command("methods [name]", "list the guidance methods, or print the options of one", methodNotes)
     .addOption(json)
     .action((name: string | undefined, options: unknown) => finish(runMethods(io, name, options)));
@@ -158,6 +189,16 @@ ${list(Object.values(samplers).map(({ name, description, options }) => [name, [d
 Examples:
   fairlead sample fashion-mnist --guidance cfg:2+pag:scale=1 --seeds 0-15 --label Sandal
   fairlead sample --from fairlead-sample-1/seed-3.png`;
+
+const compareNotes = `
+Without MODELS, those that come with fairlead. Writes index.html (one self-contained page), results.json and, for images,
+a PNG grid a method. Seconds and class accuracy are of this run; a Fréchet distance over few images means nothing and is not
+shown: what was measured over many stands beside it, from the model's card. Seeds decide everything: neither the other
+methods nor --threads change a sample. A method that a model cannot take is listed with the reason.
+
+Examples:
+  fairlead compare
+  fairlead compare fashion-mnist --guidance none cfg:2 pag:1 cfg:2+pag:1 --seeds 0-15`;
 
 const methodNotes = `
 Examples:

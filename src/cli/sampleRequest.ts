@@ -30,12 +30,16 @@ const what = {
 
 const sampleOptions = { ...what, ...common, ...output, from: z.string().optional() };
 
+const labels = z.union([z.null(), z.array(z.int().min(-1))]);
+
 const recipeSchema = z.looseObject({
   model: z.string(),
   files: z.record(z.string(), z.string()).optional(),
   guidance: z.string(),
   seeds: z.array(z.int().min(0)).min(1),
-  label: z.union([z.null(), z.string(), z.int().min(0), z.array(z.int().min(-1))]).optional(),
+  /** The class of each seed, as `fairlead sample` calls it, and as `fairlead compare` does. */
+  label: labels.optional(),
+  labels: labels.optional(),
   sampler: z.string(),
   steps: z.int().min(1),
   sigmaMin: z.number().positive().optional(),
@@ -55,13 +59,13 @@ export interface SampleRequest {
 
 /** Reads the command line of `fairlead sample`. Throws UsageError, or FileError for a picture that carries no recipe. */
 export async function sampleRequest(model: string | undefined, options: unknown): Promise<SampleRequest> {
-  const { guidance, sampler, steps, label, samplerOption, ...rest } = readOptions(sampleOptions, options);
-  const { seeds = [0, 1, 2, 3, 4, 5, 6, 7], sigmaMin, sigmaMax, rho, ...where } = rest;
+  const { guidance, sampler, steps, samplerOption, ...rest } = readOptions(sampleOptions, options);
+  const { seeds = [0, 1, 2, 3, 4, 5, 6, 7], label, sigmaMin, sigmaMax, rho, ...where } = rest;
   if (where.from !== undefined) {
     refuseRest(options as Record<string, unknown>);
-    const recipe = await recipeIn(where.from);
-    const { files, ...sampling } = recipe;
-    return { model: model ?? sampling.model, sampling, files, where };
+    const { files, label: own, labels, ...sampling } = await recipeIn(where.from);
+    const label = own === undefined ? labels : own;
+    return { model: model ?? sampling.model, sampling: { ...sampling, label }, files, where };
   }
   if (model === undefined) {
     throw new UsageError("sample wants a model: a shipped name, a training's folder or a .safetensors file");
@@ -82,8 +86,7 @@ export async function sampleRequest(model: string | undefined, options: unknown)
 /** Everything that decides the samples, defaults filled in from the model. */
 export function resolved(model: Model, { sampling }: SampleRequest): SampleOptions & Model["sampling"] {
   const given = Object.entries(sampling).filter(([, value]) => value !== undefined);
-  return { ...model.sampling, ...(Object.fromEntries(given) as unknown as SampleOptions) } as SampleOptions &
-    Model["sampling"];
+  return { ...model.sampling, ...(Object.fromEntries(given) as unknown as SampleOptions) };
 }
 
 async function recipeIn(path: string): Promise<z.output<typeof recipeSchema>> {

@@ -4,11 +4,12 @@ import { type Model, openModel } from "../../models/model.ts";
 import { type SampleOptions, type Samples, labelsFor, sampleAll } from "../../models/sample.ts";
 import { count, duration } from "../../report/format.ts";
 import { createProgress } from "../../report/progress.ts";
-import { nodeRuntime } from "../../runtime/node.ts";
+import type { Runtime } from "../../runtime/runtime.ts";
 import { type Io, print, printJson } from "../io.ts";
+import { withRuntime } from "../openRuntime.ts";
 import { withOutFolder } from "../outFolder.ts";
 import { type RecipeParts, checkFiles, filesUsed, sampleRecipe } from "../sampleRecipe.ts";
-import { resolved, sampleRequest } from "../sampleRequest.ts";
+import { type SampleRequest, resolved, sampleRequest } from "../sampleRequest.ts";
 import { writeImages, writePoints } from "../writeSamples.ts";
 
 /** Samples made at once: a whole number of the denoiser's own batches. */
@@ -17,8 +18,12 @@ const chunk = { images: 256, points: 8192 };
 /** `fairlead sample`: samples a model and writes pictures (or points) with their recipe. Returns the exit code. */
 export async function runSample(io: Io, model: string | undefined, options: unknown): Promise<number> {
   const request = await sampleRequest(model, options);
-  const { out, overwrite, json, quiet, device = "cpu", threads } = request.where;
-  const runtime = nodeRuntime({ device, threads });
+  await withRuntime(request.where, (runtime) => sampleWith(runtime, io, request));
+  return 0;
+}
+
+async function sampleWith(runtime: Runtime, io: Io, request: SampleRequest): Promise<void> {
+  const { out, overwrite, json, quiet, device = "cpu" } = request.where;
   const opened = await openModel(runtime, request.model);
   try {
     const sampling = resolved(opened, request);
@@ -45,7 +50,6 @@ export async function runSample(io: Io, model: string | undefined, options: unkn
     } else {
       for (const line of summary(opened, sampling, recipe.guidance, result)) print(io, line);
     }
-    return 0;
   } finally {
     await opened.dispose();
   }

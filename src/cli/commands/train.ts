@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Progress } from "../../data/download.ts";
 import { withPreviews } from "../../report/trainingPreview.ts";
 import { bytes, count } from "../../report/format.ts";
-import { nodeRuntime } from "../../runtime/node.ts";
+import type { Runtime } from "../../runtime/runtime.ts";
 import type { JsonObject } from "../../training/json.ts";
 import { type TrainResult, train } from "../../training/loop.ts";
 import { preconditioningOf } from "../../training/modelConfig.ts";
@@ -11,6 +11,7 @@ import { makeObjective } from "../../training/objectives/index.ts";
 import { progressLine } from "../../training/progress.ts";
 import { commandLine } from "../commandLine.ts";
 import { type Io, print, printJson } from "../io.ts";
+import { withRuntime } from "../openRuntime.ts";
 import { type StatusLine, statusLine } from "../statusLine.ts";
 import { type TrainRequest, trainRequest } from "../trainRequest.ts";
 import { fairleadVersion } from "../version.ts";
@@ -21,7 +22,9 @@ export async function runTrain(io: Io, what: string, options: unknown): Promise<
   const status = statusLine(io.stderr, request.options.quiet);
   const stop = stopOnSignals(status);
   try {
-    const result = await session(request, status, stop.signal);
+    const result = await withRuntime(request.options, (runtime) =>
+      session(runtime, request, status, stop.signal),
+    );
     status.end();
     if (request.options.json) printJson(io, await asJson(request, result));
     else
@@ -34,10 +37,14 @@ export async function runTrain(io: Io, what: string, options: unknown): Promise<
   }
 }
 
-async function session(request: TrainRequest, status: StatusLine, signal: AbortSignal): Promise<TrainResult> {
+async function session(
+  runtime: Runtime,
+  request: TrainRequest,
+  status: StatusLine,
+  signal: AbortSignal,
+): Promise<TrainResult> {
   const { config, out, command, options } = request;
   const { training, ...model } = config;
-  const runtime = nodeRuntime({ device: options.device, threads: options.threads });
   const objective = withPreviews(
     await makeObjective(runtime, config, {
       path: options.data,

@@ -1,0 +1,115 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { UsageError } from "../../base/errors.ts";
+import {
+  type Comparison,
+  type ModelComparison,
+  cardTable,
+  compareModel,
+  comparisonJson,
+  methodTable,
+  writeComparison,
+} from "../../compare/index.ts";
+import { samplerByName } from "../../diffusion/samplers/index.ts";
+import { parseGuidance } from "../../guidance/spec.ts";
+import { shippedModels } from "../../models/bundle.ts";
+import { type Model, openModel } from "../../models/model.ts";
+import { labelsFor } from "../../models/sample.ts";
+import { terminalTable } from "../../report/table.ts";
+import type { Runtime } from "../../runtime/runtime.ts";
+import { commandLine } from "../commandLine.ts";
+import { type Io, print, printJson } from "../io.ts";
+import { withRuntime } from "../openRuntime.ts";
+import { common, output, readOptions, seeds, wholeNumber } from "../options.ts";
+import { withOutFolder } from "../outFolder.ts";
+import { formatSeeds } from "../seeds.ts";
+import { statusLine } from "../statusLine.ts";
+import { versions } from "../version.ts";
+
+const compareOptions = {
+  guidance: z.array(z.string()).optional(),
+  seeds: seeds.optional(),
+  samples: wholeNumber(2).optional(),
+  sampler: z.string().optional(),
+  steps: wholeNumber(1).optional(),
+  label: z.string().optional(),
+  ...common,
+  ...output,
+};
+
+type Options = z.output<z.ZodObject<typeof compareOptions>>;
+
+/** `fairlead compare`: guidance methods side by side, as a page, pictures and a table. Returns the exit code. */
+export async function runCompare(io: Io, given: readonly string[], rawOptions: unknown): Promise<number> {
+  const options = readOptions(compareOptions, rawOptions);
+  for (const spec of options.guidance ?? []) parseGuidance(spec);
+  if (options.sampler !== undefined) samplerByName(options.sampler);
+  const names = given.length > 0 ? given : await shippedModels();
+  if (names.length === 0) {
+    throw new UsageError(
+      "no models come with this copy of fairlead: name the folder of a training to compare on",
+    );
+  }
+  const { out, overwrite, json } = options;
+  await withOutFolder({ out, overwrite, stem: "fairlead-compare" }, async (folder) => {
+    const models = await withRuntime(options, (runtime) => compareAll(runtime, io, names, options));
+    const comparison: Comparison = { command: typed(given, options), versions: versions(), models };
+    const files = await writeComparison(comparison, folder);
+    if (json) printJson(io, { out: folder, files, ...(comparisonJson(comparison) as object) });
+    else for (const line of summary(comparison, folder)) print(io, line);
+  });
+  return 0;
+}
+
+/** Compares on each model in turn; what is wrong for any of them is said before the first sample. */
+async function compareAll(
+  runtime: Runtime,
+  io: Io,
+  names: readonly string[],
+  { guidance, seeds: shown, samples, sampler, steps, label: text, quiet }: Options,
+): Promise<ModelComparison[]> {
+  const label = text === "none" ? null : text;
+  const status = statusLine(io.stderr, quiet);
+  const models: Model[] = [];
+  try {
+    for (const name of names) models.push(await openModel(runtime, name));
+    for (const model of models) labelsFor(model, { seeds: [0], label });
+    const compared: ModelComparison[] = [];
+    for (const model of models) {
+      const onProgress = (done: number, total: number, doing: string): void =>
+        status.show(`${doing}  ${Math.floor((100 * done) / total)} %`);
+      compared.push(
+        await compareModel(model, { guidance, seeds: shown, samples, sampler, steps, label, onProgress }),
+      );
+      // Its sessions hold memory that the next model can use.
+      await model.dispose();
+    }
+    return compared;
+  } finally {
+    status.end();
+    await Promise.all(models.map((model) => model.dispose()));
+  }
+}
+
+/** What to type for the same comparison. */
+function typed(
+  models: readonly string[],
+  { guidance, seeds: shown, samples, sampler, steps, label }: Options,
+): string {
+  const words: (string | number)[] = ["fairlead", "compare", ...models];
+  if (guidance) words.push("--guidance", ...guidance);
+  if (shown) words.push("--seeds", formatSeeds(shown));
+  for (const [key, value] of Object.entries({ samples, sampler, steps, label })) {
+    if (value !== undefined) words.push(`--${key}`, value);
+  }
+  return commandLine(words);
+}
+
+function summary({ models }: Comparison, folder: string): string[] {
+  const lines = models.flatMap((model) => {
+    const card = cardTable(model);
+    const title = model.description === "" ? model.model : `${model.model}: ${model.description}`;
+    return [title, "", terminalTable(methodTable(model)), "", ...(card ? [terminalTable(card), ""] : [])];
+  });
+  return [...lines, `pictures and tables: ${join(folder, "index.html")}`];
+}

@@ -1,0 +1,51 @@
+import { describe, expect, test } from "vitest";
+import { commandLine } from "./commandLine.ts";
+import { common, output, positiveNumber, readOptions, seeds, settings, wholeNumber } from "./options.ts";
+
+describe("readOptions", () => {
+  const shape = {
+    steps: wholeNumber(1).optional(),
+    sigmaMin: positiveNumber.optional(),
+    ...common,
+    ...output,
+  };
+
+  test("reads numbers, and fills in what was not given", () => {
+    expect(readOptions(shape, { steps: "16", sigmaMin: "2e-3", json: true })).toEqual({
+      steps: 16,
+      sigmaMin: 0.002,
+      json: true,
+      quiet: false,
+      overwrite: false,
+    });
+  });
+
+  test("says the option as it is typed, what it wants, and what came", () => {
+    const cases: [Record<string, string>, string][] = [
+      [{ steps: "0" }, '--steps wants a whole number of 1 or more, got "0"'],
+      [{ steps: "1.5" }, '--steps wants a whole number of 1 or more, got "1.5"'],
+      [{ sigmaMin: "-1" }, '--sigma-min wants a number above 0, got "-1"'],
+      [{ sigmaMin: "1e999" }, '--sigma-min wants a number above 0, got "1e999"'],
+      [{ sigmaMin: "0x10" }, '--sigma-min wants a number above 0, got "0x10"'],
+      [{ device: "gpu" }, '--device wants cpu or webgpu, got "gpu"'],
+      [{ out: "" }, '--out wants the name of a folder, got ""'],
+    ];
+    for (const [options, message] of cases) expect(() => readOptions(shape, options)).toThrow(message);
+  });
+
+  test("settings are numbers where they look like numbers, else text", () => {
+    const read = (pairs: string[]) => readOptions({ samplerOption: settings }, { samplerOption: pairs });
+    expect(read(["churn=40", "variance=large"])).toEqual({ samplerOption: { churn: 40, variance: "large" } });
+    expect(() => read(["churn"])).toThrow('--sampler-option wants key=value such as churn=40, got "churn"');
+  });
+
+  test("errors of seeds come through", () => {
+    expect(() => readOptions({ seeds }, { seeds: "x" })).toThrow("--seeds wants whole numbers");
+  });
+});
+
+test("commandLine quotes what a shell would change", () => {
+  expect(commandLine(["sample", "runs/a", "cfg:2+pag:1,layers=mid|0", "it's", 3])).toBe(
+    `sample runs/a 'cfg:2+pag:1,layers=mid|0' 'it'\\''s' 3`,
+  );
+});
