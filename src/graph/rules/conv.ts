@@ -51,8 +51,8 @@ function checkShapes(
   );
 }
 
-function convShape(site: CallSite, x: InferredType, weight: InferredType): number[] {
-  const { kernel, strides, pads } = geometryOf(site, weight);
+function convShape(site: CallSite, x: InferredType, weight: InferredType, geometry: Geometry): number[] {
+  const { kernel, strides, pads } = geometry;
   const spatial = kernel.map(
     (k, i) => Math.floor((x.shape[2 + i] + pads[i] + pads[i + 2] - k) / strides[i]) + 1,
   );
@@ -64,8 +64,7 @@ function convShape(site: CallSite, x: InferredType, weight: InferredType): numbe
   return [x.shape[0], weight.shape[0], ...spatial];
 }
 
-function transposeShape(site: CallSite, x: InferredType, weight: InferredType): number[] {
-  const geometry = geometryOf(site, weight);
+function transposeShape(site: CallSite, x: InferredType, weight: InferredType, geometry: Geometry): number[] {
   const extra = intsOf(site, "output_padding", [0, 0]);
   const fits = extra.every((n, i) => n >= 0 && n < geometry.strides[i]);
   check(site, fits, () => `output padding [${extra.join(", ")}] is not below the strides`);
@@ -189,8 +188,9 @@ function filled(shape: readonly number[], bias: HostInput | null | undefined): F
 export const conv: RuleFamily = {
   Conv: {
     infer: (site, inputs) => {
+      const geometry = geometryOf(site, inputs[1]!);
       checkShapes(site, inputs, 1);
-      return [{ dtype: inputs[0]!.dtype, shape: convShape(site, inputs[0]!, inputs[1]!) }];
+      return [{ dtype: inputs[0]!.dtype, shape: convShape(site, inputs[0]!, inputs[1]!, geometry) }];
     },
     gradient: convGradient,
     evaluate: (site, [x, weight, bias], [{ shape }]) => {
@@ -203,8 +203,9 @@ export const conv: RuleFamily = {
   },
   ConvTranspose: {
     infer: (site, inputs) => {
+      const geometry = geometryOf(site, inputs[1]!);
       checkShapes(site, inputs, 0);
-      return [{ dtype: inputs[0]!.dtype, shape: transposeShape(site, inputs[0]!, inputs[1]!) }];
+      return [{ dtype: inputs[0]!.dtype, shape: transposeShape(site, inputs[0]!, inputs[1]!, geometry) }];
     },
     gradient: convTransposeGradient,
     evaluate: (site, [x, weight, bias], [{ shape }]) => {
