@@ -22,8 +22,10 @@ export interface TrainRequest {
   readonly name: string;
   readonly config: RunConfig;
   readonly out: string;
-  /** What to type for the same training. */
+  /** What to type for the same training anywhere: stands on the card of every model it makes. */
   readonly command: string;
+  /** What to type to go on with this one. */
+  readonly resume: string;
   readonly options: z.output<z.ZodObject<typeof trainOptions>>;
 }
 
@@ -33,8 +35,16 @@ export async function trainRequest(what: string, given: unknown): Promise<TrainR
   const { name, config } = await configOf(what);
   const out = options.out ?? join("runs", name);
   const words = ["fairlead", "train", what, ...options.set.flatMap((pair) => ["--set", pair])];
-  const command = commandLine(options.out === undefined ? words : [...words, "--out", out]);
-  return { name, config: parseRun(applyOverrides(config, options.set)), out, command, options };
+  const places = Object.entries({ out: options.out, data: options.data });
+  const where = places.flatMap(([key, value]) => (value === undefined ? [] : [`--${key}`, value]));
+  return {
+    name,
+    config: parseRun(applyOverrides(config, options.set)),
+    out,
+    command: commandLine(words),
+    resume: commandLine([...words, ...where]),
+    options,
+  };
 }
 
 /** The configuration of a preset, or in a JSON file. */

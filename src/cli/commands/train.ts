@@ -112,11 +112,11 @@ async function finished(
   ];
 }
 
-function stopped({ command, out, config }: TrainRequest, { step }: TrainResult): string[] {
+function stopped({ resume, out, config }: TrainRequest, { step }: TrainResult): string[] {
   const { images, batchSize } = config.training;
   return [
     `stopped after step ${count(step)} of ${count(Math.ceil(images / batchSize))}; the checkpoint is in ${out}`,
-    `to go on, type: ${command}`,
+    `to go on, type: ${resume}`,
   ];
 }
 
