@@ -169,7 +169,7 @@ function extractorName({ name }: Model): string {
 
 function cardRows({ results }: Model): readonly CardRow[] {
   const rows = results?.rows;
-  return Array.isArray(rows) ? (rows as unknown as readonly CardRow[]) : [];
+  return Array.isArray(rows) ? (rows) : [];
 }
 
 function dropUndefined<T extends object>(values: T): Partial<T> {

@@ -78,7 +78,7 @@ export async function openModel(runtime: Runtime, model: string): Promise<Model>
     compare: bundle.compare,
     results: bundle.results ? await readJson(path(bundle.results)) : null,
     async dispose() {
-      await Promise.all(owned.map((part) => part?.dispose()));
+      for (const part of owned) await part?.dispose();
     },
   };
 }

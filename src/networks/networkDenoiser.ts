@@ -219,7 +219,7 @@ function masksAt(
         const masked = stream.uniform() < p;
         mask[i] = masked && !(kind === "off-diagonal-mask" && i % (n + 1) === 0) ? 1 : 0;
       }
-      feeds[maskInput(layer)] = { data: mask, shape: [1, 1, n, n] };
+      feeds[maskInput(layer, how)] = { data: mask, shape: [1, 1, n, n] };
     }
   }
   return feeds;

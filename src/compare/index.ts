@@ -1,0 +1,5 @@
+export type { CardRow, Comparison, MethodResult, ModelComparison } from "./comparison.ts";
+export { type CompareOptions, compareModel } from "./compareModel.ts";
+export { comparisonPage } from "./page.ts";
+export { cardTable, methodTable } from "./tables.ts";
+export { comparisonJson, writeComparison } from "./writeComparison.ts";
