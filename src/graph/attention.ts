@@ -4,13 +4,13 @@ import type { Graph, Node } from "./graph.ts";
 export interface AttentionLayer {
   /** Position among the attention layers, in the order in which they run. */
   readonly index: number;
-  /** The module's name, as far as node names tell: "mid.0/attention". */
+  /** The module's name, as far as node names tell: "mid.0/attention"; with "#index" behind it where that is taken. */
   readonly name: string;
   /** Where in a UNet, by its name; null when the name does not tell. */
   readonly position: "down" | "mid" | "up" | null;
-  /** Name of the softmax node. */
+  /** Name of what the softmax gives: the attention map. */
   readonly softmax: string;
-  /** Name of the node that multiplies the attention map and the values. */
+  /** Name of the product of the attention map and the values. */
   readonly context: string;
 }
 
@@ -25,13 +25,14 @@ export function attentionLayers(graph: Graph): readonly AttentionLayer[] {
     if (softmax.op !== "Softmax") continue;
     const context = contextOf(softmax, readers);
     if (!context) continue;
-    const name = moduleOf(softmax.name);
+    const module = moduleOf(softmax.name);
+    const name = layers.some((layer) => layer.name === module) ? `${module}#${layers.length}` : module;
     layers.push({
       index: layers.length,
       name,
       position: positionOf(name),
-      softmax: softmax.name,
-      context: context.name,
+      softmax: softmax.outputs[0],
+      context: context.outputs[0],
     });
   }
   return layers;
