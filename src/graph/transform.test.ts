@@ -197,6 +197,7 @@ describe("exposeInitializers", () => {
   test("makes parameters inputs that can be differentiated", () => {
     const exposed = exposeInitializers(graph, ["w"]);
     expect(exposed.inputs.map(({ name }) => name)).toEqual(["x", "w"]);
+    expect([...exposed.initializers.keys()]).toEqual(["b"]);
     const got = interpret(differentiate(exposed, "y", ["w"]), {
       x: { data: [5, 6], shape: [2] },
       w: { data: [1, 2], shape: [2] },
