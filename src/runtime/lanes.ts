@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import { FairleadError, UsageError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import { writeOnnx } from "../graph/onnx.ts";
-import { checkTensor } from "./checkTensor.ts";
+import { checkFetches, checkTensor } from "./checkTensor.ts";
 import type { Program, Runtime, RuntimeTensor } from "./runtime.ts";
 
 export interface LanesOptions {
@@ -81,7 +81,7 @@ function startWorker(): LaneWorker {
       const call = calls++;
       worker.ref();
       return new Promise((resolve, reject) => {
-        waiting.set(call, { resolve: resolve as (value: never) => void, reject });
+        waiting.set(call, { resolve: resolve, reject });
         worker.postMessage({ ...message, call });
       });
     },
@@ -98,17 +98,17 @@ function laneProgram(workers: readonly LaneWorker[], id: number, graph: Graph): 
         const { data, shape } = checkTensor(feeds[type.name], type);
         return [type.name, type.dtype, data, shape];
       });
+      checkFetches(fetches, outputs);
+      for (const [name, target] of Object.entries(fetches)) checkTensor(target, types.get(name)!);
       const worker = workers.reduce((least, candidate) => (candidate.busy < least.busy ? candidate : least));
       worker.busy++;
       try {
         const results = await worker.call({ kind: "run", id, feeds: inputs, outputs });
         for (const [name, target] of Object.entries(fetches)) {
-          checkTensor(target, types.get(name)!);
           (target.data as Float32Array).set(results[name].data as Float32Array);
         }
         return { ...results, ...fetches };
       } catch (error) {
-        if (error instanceof UsageError) throw error;
         throw new FairleadError(`running "${graph.name}" failed: ${(error as Error).message.trim()}`);
       } finally {
         worker.busy--;

@@ -2,7 +2,7 @@ import * as ort from "onnxruntime-node";
 import { FairleadError, UsageError } from "../base/errors.ts";
 import type { Graph, NamedType } from "../graph/graph.ts";
 import { writeOnnx } from "../graph/onnx.ts";
-import { checkTensor } from "./checkTensor.ts";
+import { checkFetches, checkTensor } from "./checkTensor.ts";
 import type { Program, Runtime, RuntimeTensor } from "./runtime.ts";
 
 export interface NodeRuntimeOptions {
@@ -45,30 +45,38 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
 }
 
 function compileError(error: Error, graph: Graph, device: string): FairleadError {
-  if (device === "webgpu" && /adapter|WebGPU|EP|provider/i.test(error.message)) {
+  // ONNX Runtime puts where in its own sources it failed in front of why.
+  const reason = error.message.replace(/^.*(?=Failed to )/s, "").trim();
+  if (device === "webgpu" && /adapter|WebGPU|provider/i.test(error.message)) {
     return new FairleadError(
-      `WebGPU cannot be used here (${error.message.trim()}): install a Vulkan driver, or use --device cpu`,
+      `WebGPU cannot be used here (${reason}): install a Vulkan driver, or use the device "cpu"`,
     );
   }
-  return new FairleadError(`ONNX Runtime refused the graph "${graph.name}": ${error.message.trim()}`);
+  return new FairleadError(`ONNX Runtime refused the graph "${graph.name}": ${reason}`);
 }
 
 function program(session: ort.InferenceSession, graph: Graph, profiling: boolean): Program {
   const types = new Map([...graph.inputs, ...graph.outputs].map((type) => [type.name, type]));
   const outputs = graph.outputs.map(({ name }) => name);
+  let open = true;
   return {
     async run(feeds, fetches = {}) {
+      if (!open) throw new FairleadError(`"${graph.name}" was disposed of: compile it again`);
+      checkFetches(fetches, outputs);
       const inputs: Record<string, ort.Tensor> = {};
       for (const type of graph.inputs) inputs[type.name] = toOrt(feeds[type.name], type);
       const wanted: Record<string, ort.Tensor | null> = {};
-      for (const name of outputs)
-        wanted[name] = name in fetches ? toOrt(fetches[name], types.get(name)!) : null;
+      for (const name of outputs) {
+        wanted[name] = fetches[name] ? toOrt(fetches[name], types.get(name)!) : null;
+      }
       const results = await session.run(inputs, wanted).catch((error: Error) => {
         throw new FairleadError(`running "${graph.name}" failed: ${error.message.trim()}`);
       });
-      return Object.fromEntries(outputs.map((name) => [name, fromOrt(results[name])]));
+      return Object.fromEntries(outputs.map((name) => [name, fetches[name] ?? fromOrt(results[name])]));
     },
     async dispose() {
+      if (!open) return;
+      open = false;
       if (profiling) session.endProfiling();
       await session.release();
     },

@@ -84,7 +84,7 @@ export const presets: Readonly<Record<string, Preset>> = {
       data: { name: "fashion-mnist" },
       training: {
         batchSize: 64,
-        images: 128_000,
+        images: 80_000,
         optimiser: { kind: "adamw", learningRate: 1e-3, weightDecay: 0.05, clip: 1 },
         schedule: { kind: "cosine", warmUpSteps: 100 },
         ema: [{ name: "ema", kind: "power", sigmaRel: 0.06 }],
@@ -108,7 +108,7 @@ export const presets: Readonly<Record<string, Preset>> = {
       data: { name: "fashion-mnist" },
       training: {
         batchSize: 64,
-        images: 180_000,
+        images: 120_000,
         optimiser: { kind: "adamw", learningRate: 2e-3, weightDecay: 0.05, clip: 1 },
         schedule: { kind: "cosine", warmUpSteps: 100 },
         ema: [{ name: "ema", kind: "power", sigmaRel: 0.06 }],

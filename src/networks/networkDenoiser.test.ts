@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { UsageError } from "../base/errors.ts";
+import { seededNoise } from "../base/philox.ts";
+import { rows } from "../base/tensor.ts";
+import type { Branch, Labels } from "../diffusion/denoiser.ts";
+import type { Perturbation } from "../graph/perturb.ts";
+import { type LanesRuntime, lanesRuntime } from "../runtime/lanes.ts";
+import { nodeRuntime } from "../runtime/node.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { tinyConfig, tinyParameters } from "../testing/tinyModel.ts";
+import { preconditioningOf } from "../training/modelConfig.ts";
+import { networkDenoiser } from "./networkDenoiser.ts";
+
+const config = tinyConfig();
+const preconditioning = preconditioningOf(config.objective)!;
+const parameters = tinyParameters(config);
+const denoiserOn = (runtime: Runtime, maxRows?: number) =>
+  networkDenoiser(runtime, { network: config.network, parameters, preconditioning, maxRows });
+
+const x = seededNoise([1, 2, 3, 4, 5], 0, [5, 1, 8, 8]);
+const labels: Labels = [0, 1, 2, 0, -1];
+const sigma = 0.7;
+const identity: Perturbation = { kind: "identity", layers: ["mid"] };
+const masked: Perturbation = { kind: "random-mask", layers: "all", p: 0.5, seed: 3 };
+const branches: Branch<Labels>[] = [
+  { condition: labels },
+  { condition: null },
+  { condition: labels, perturbation: identity },
+  { condition: null, perturbation: masked },
+];
+
+describe("a network as a denoiser", () => {
+  const denoiser = denoiserOn(nodeRuntime({ threads: 1 }));
+  afterAll(() => denoiser.dispose());
+
+  test("branches asked for together equal each asked for alone", async () => {
+    const together = await denoiser.denoise(x, sigma, branches);
+    for (const [i, branch] of branches.entries()) {
+      const [alone] = await denoiser.denoise(x, sigma, [branch]);
+      expect(together[i]).toBeAllClose(alone, { abs: 1e-6 });
+    }
+  });
+
+  test("the null condition is every label -1, and each perturbation changes the prediction", async () => {
+    const [withNull, withMinusOne, ...others] = await denoiser.denoise(x, sigma, [
+      { condition: null },
+      { condition: labels.map(() => -1) },
+      ...branches.slice(2),
+    ]);
+    expect(withMinusOne).toBeAllClose(withNull, { abs: 1e-6 });
+    for (const other of others) expect(other).not.toBeAllClose(withNull, { abs: 1e-4 });
+  });
+
+  test("a row does not depend on the other rows, nor on how many run at once", async () => {
+    const [whole] = await denoiser.denoise(x, sigma, [{ condition: labels }]);
+    const small = denoiserOn(nodeRuntime({ threads: 1 }), 2);
+    const [inPieces] = await small.denoise(x, sigma, [{ condition: labels }]);
+    const [third] = await denoiser.denoise(rows(x, 2, 3), sigma, [{ condition: labels.slice(2, 3) }]);
+    expect(inPieces).toBeAllClose(whole, { abs: 1e-6 });
+    expect(third).toBeAllClose(rows(whole, 2, 3), { abs: 1e-6 });
+    await small.dispose();
+  });
+
+  test("as sigma goes to 0, D goes to x", async () => {
+    const [denoised] = await denoiser.denoise(x, 1e-5, [{ condition: null }]);
+    expect(denoised).toBeAllClose(x, { abs: 1e-3 });
+  });
+
+  test("masks are drawn anew at each noise level, and are the same when asked again", async () => {
+    const ask = (s: number) => denoiser.denoise(x, s, [{ condition: null, perturbation: masked }]);
+    const [[once], [again], [otherSeed]] = [
+      await ask(sigma),
+      await ask(sigma),
+      await denoiser.denoise(x, sigma, [{ condition: null, perturbation: { ...masked, seed: 4 } }]),
+    ];
+    expect(again.data).toEqual(once.data);
+    expect(otherSeed).not.toBeAllClose(once, { abs: 1e-5 });
+  });
+
+  test("names its attention layers, and refuses labels and shapes that do not fit in one sentence", async () => {
+    expect(denoiser.attention.map(({ name, position }) => [name, position])).toEqual([
+      ["down.0.0/attention", "down"],
+      ["mid.0/attention", "mid"],
+      ["up.0.0/attention", "up"],
+    ]);
+    const ask = (condition: Labels) => denoiser.denoise(x, sigma, [{ condition }]);
+    await expect(ask([0, 1, 2, 3, 0])).rejects.toThrow("classes 0 to 2 (and -1 for the null condition), got 3");
+    await expect(ask([0])).rejects.toThrow(UsageError);
+    await expect(denoiser.denoise(rows({ data: x.data, shape: [5, 64] }, 0, 5), 1, [])).rejects.toThrow("[1, 8, 8]");
+  });
+});
+
+describe("lanes", () => {
+  let runtime: LanesRuntime;
+  beforeAll(() => {
+    runtime = lanesRuntime({ lanes: 2 });
+  });
+  afterAll(() => runtime.dispose());
+
+  test("give what one thread gives", async () => {
+    const [inLanes, alone] = [denoiserOn(runtime, 2), denoiserOn(nodeRuntime({ threads: 1 }), 2)];
+    const got = await inLanes.denoise(x, sigma, branches);
+    const want = await alone.denoise(x, sigma, branches);
+    for (const [i, tensor] of got.entries()) expect(tensor.data).toEqual(want[i].data);
+    await inLanes.dispose();
+    await alone.dispose();
+  });
+});
