@@ -39,7 +39,7 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
       } catch (error) {
         throw compileError(error as Error, graph, device);
       }
-      return program(session, graph, profile !== undefined);
+      return program(session, graph);
     },
   };
 }
@@ -55,13 +55,12 @@ function compileError(error: Error, graph: Graph, device: string): FairleadError
   return new FairleadError(`ONNX Runtime refused the graph "${graph.name}": ${reason}`);
 }
 
-function program(session: ort.InferenceSession, graph: Graph, profiling: boolean): Program {
+function program(session: ort.InferenceSession, graph: Graph): Program {
   const types = new Map([...graph.inputs, ...graph.outputs].map((type) => [type.name, type]));
   const outputs = graph.outputs.map(({ name }) => name);
   let open = true;
   return {
     async run(feeds, fetches = {}) {
-      if (!open) throw new FairleadError(`"${graph.name}" was disposed of: compile it again`);
       checkFetches(fetches, outputs);
       const inputs: Record<string, ort.Tensor> = {};
       for (const type of graph.inputs) inputs[type.name] = toOrt(feeds[type.name], type);
@@ -77,7 +76,6 @@ function program(session: ort.InferenceSession, graph: Graph, profiling: boolean
     async dispose() {
       if (!open) return;
       open = false;
-      if (profiling) session.endProfiling();
       await session.release();
     },
   };
