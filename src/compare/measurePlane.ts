@@ -8,9 +8,16 @@ const TRUTH_SEED = 2 ** 40;
 /** Exact samples for the outliers' threshold. */
 const THRESHOLD_SAMPLES = 65_536;
 
+/**
+ * Log densities below this count as this. A sample thrown far out by a large weight has a log density of minus millions,
+ * and one such sample would be all that a mean over 8,192 says.
+ */
+export const LOG_DENSITY_FLOOR = -100;
+
 /** The truth of a known density: `count` fresh exact samples, and the 1 % quantile of log density. */
 export function planeTruth(mixture: Mixture, count: number): Truth2d {
-  const logDensity = (points: Tensor): Float64Array => mixture.logDensity(points, 0);
+  const logDensity = (points: Tensor): Float64Array =>
+    mixture.logDensity(points, 0).map((value) => Math.max(value, LOG_DENSITY_FLOOR));
   const exact = mixture.sample(philox(TRUTH_SEED, 0), count);
   const thresholdSamples = mixture.sample(philox(TRUTH_SEED, 1), THRESHOLD_SAMPLES);
   return truth2d(logDensity, exact, { thresholdSamples });

@@ -1,4 +1,5 @@
 import type { Cell, Column, Table } from "../report/table.ts";
+import { LOG_DENSITY_FLOOR } from "./measurePlane.ts";
 import type { MethodResult, ModelComparison } from "./comparison.ts";
 
 /** The columns of each metric, by its name in the results. */
@@ -67,6 +68,7 @@ function notesOf({ kind, methods, extractor, reference, sampler, steps, label }:
   const n = methods.find((method) => method.n !== undefined)?.n ?? 0;
   const condition = label === null ? "no condition" : label === "classes" ? "classes in turn" : `class ${label}`;
   const notes = [`N = ${n} samples of each method, ${sampler} with ${steps} steps, ${condition}.`];
+  if (kind === "plane") notes.push(`A sample's log density counts as ${LOG_DENSITY_FLOOR} where it is below that.`);
   if (extractor) notes.push(`Measured with: ${extractor}${reference ? `, against ${reference}` : ""}.`);
   if (kind === "image" && !reference) {
     notes.push(`A distance between distributions means nothing over ${n} images, so none is shown; --samples 5000 measures it.`);
