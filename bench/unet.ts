@@ -3,22 +3,24 @@
  *
  *   FAIRLEAD_PYTHON=/path/to/python npx tsx bench/unet.ts [rounds]
  *
- * Batch 32 of 32 x 32 images, two threads each, one run of both in alternation. A training step is the loss, every
- * gradient and the update by AdamW; both sides start from random parameters and train on the same batch again and again.
+ * Batch 32 of 32 x 32 images, two cores each, one run of all in alternation. A training step is the loss, every gradient
+ * and the update by AdamW; both sides start from random parameters and train on the same batch again and again.
+ * "lanes" is what `fairlead` does: two pieces of the batch on one core each; "threads" is ONNX Runtime with two threads.
  */
 import { readFileSync } from "node:fs";
 import { philox } from "../src/base/philox.ts";
 import { sizeOf } from "../src/base/tensor.ts";
 import { Builder } from "../src/graph/builder.ts";
-import { gradients } from "../src/graph/gradients.ts";
 import { square, sub } from "../src/graph/ops/elementwise.ts";
 import { reduceMean } from "../src/graph/ops/reduce.ts";
-import { concat, reshape } from "../src/graph/ops/reshape.ts";
-import { constantParameters, flatParameters, initialise, layoutOf } from "../src/networks/parameters.ts";
+import { constantParameters, initialise, layoutOf } from "../src/networks/parameters.ts";
 import type { UnetConfig, UnetInputs } from "../src/networks/unet.ts";
 import { unet } from "../src/networks/unet.ts";
+import { lanesRuntime } from "../src/runtime/lanes.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
+import type { Runtime } from "../src/runtime/runtime.ts";
 import { adamStep } from "../src/training/adam.ts";
+import { type LossProgram, compileLoss } from "../src/training/objectives/lossProgram.ts";
 import { interleave, ours, table } from "./lib/interleave.ts";
 import { openTorchPeer } from "./lib/torchPeer.ts";
 
@@ -28,30 +30,28 @@ const ADAMW = { betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0.01, decoupled: tr
 
 const config = JSON.parse(readFileSync(new URL("unet.json", import.meta.url), "utf8")) as UnetConfig;
 const image = [BATCH, config.channels, config.size, config.size];
-const inputs = (builder: Builder): UnetInputs => ({
-  x: builder.input("x", "float32", image),
-  noise: builder.input("noise", "float32", [BATCH]),
-  labels: builder.input("labels", "int64", [BATCH]),
+const inputs = (builder: Builder, rows = BATCH): UnetInputs => ({
+  x: builder.input("x", "float32", [rows, ...image.slice(1)]),
+  noise: builder.input("noise", "float32", [rows]),
+  labels: builder.input("labels", "int64", [rows]),
 });
 const layout = layoutOf((p) => unet(p, config, inputs(p.builder)));
 const parameters = initialise(layout, philox(0, 0));
 
-function forwardGraph() {
+function forwardGraph(rows: number) {
   const builder = new Builder();
   return builder.build({
-    out: unet(constantParameters(builder, layout, parameters), config, inputs(builder)),
+    out: unet(constantParameters(builder, layout, parameters), config, inputs(builder, rows)),
   });
 }
 
-function trainingGraph() {
-  const builder = new Builder();
-  const { source, values } = flatParameters(builder, layout);
-  const out = unet(source, config, inputs(builder));
-  const error = square(sub(out, builder.input("target", "float32", image)));
-  const loss = reduceMean(error, [0, 1, 2, 3]);
-  const flat = gradients(loss, values).map((gradient) => reshape(gradient, [-1]));
-  return builder.build({ loss, gradient: concat(flat, 0) });
-}
+/** The loss as `fairlead train` compiles it. */
+const lossOn = (runtime: Runtime) =>
+  compileLoss(runtime, layout, BATCH, (p, rows) => {
+    const out = unet(p, config, inputs(p.builder, rows));
+    const target = p.builder.input("target", "float32", [rows, ...image.slice(1)]);
+    return { loss: reduceMean(square(sub(out, target)), [0, 1, 2, 3]) };
+  });
 
 function normal(shape: readonly number[], stream: number) {
   const data = new Float32Array(sizeOf(shape));
@@ -63,7 +63,7 @@ const feeds = {
   x: normal(image, 1),
   target: normal(image, 2),
   noise: {
-    data: Float32Array.from({ length: BATCH }, (_, i) => -1.5 + (2.5 * i) / (BATCH - 1)),
+    data: Float32Array.from({ length: BATCH }, (_, i) => 0.01 * 1.3 ** i),
     shape: [BATCH],
   },
   labels: {
@@ -72,35 +72,46 @@ const feeds = {
   },
 };
 
-const runtime = nodeRuntime({ threads: THREADS });
-const forward = await runtime.compile(forwardGraph());
-const training = await runtime.compile(trainingGraph());
+const [threads, lanes] = [nodeRuntime({ threads: THREADS }), lanesRuntime({ lanes: THREADS })];
+const wholeBatch = await threads.compile(forwardGraph(BATCH));
+const halfBatch = await lanes.compile(forwardGraph(BATCH / 2));
+const half = (i: number) =>
+  Object.fromEntries(
+    Object.entries(feeds).map(([name, { data, shape }]) => {
+      const size = data.length / BATCH;
+      const part = data.subarray((i * BATCH * size) / 2, ((i + 1) * BATCH * size) / 2);
+      return [name, { data: part, shape: [BATCH / 2, ...shape.slice(1)] }];
+    }),
+  );
+const losses = { threads: await lossOn(threads), lanes: await lossOn(lanes) };
 
-const predicted = { data: new Float32Array(sizeOf(image)), shape: image };
-const fetches = {
-  loss: { data: new Float32Array(1), shape: [] },
-  gradient: { data: new Float32Array(layout.size), shape: [layout.size] },
-};
-const moments = { m: new Float32Array(layout.size), v: new Float32Array(layout.size) };
-const trained = parameters.slice();
-let step = 0;
-async function trainStep(): Promise<void> {
-  await training.run({ ...feeds, parameters: { data: trained, shape: [layout.size] } }, fetches);
-  adamStep(trained, fetches.gradient.data, moments, ADAMW, 1e-4, ++step);
+/** Training steps on one runtime, from the same start. */
+function trainer(loss: LossProgram): () => Promise<void> {
+  const moments = { m: new Float32Array(layout.size), v: new Float32Array(layout.size) };
+  const gradient = new Float32Array(layout.size);
+  const trained = parameters.slice();
+  let step = 0;
+  return async () => {
+    await loss.run(trained, feeds, gradient);
+    adamStep(trained, gradient, moments, ADAMW, 1e-4, ++step);
+  };
 }
 
 const peer = await openTorchPeer({ threads: THREADS });
 const rounds = Number(process.argv[2] ?? 7);
 console.log(`${layout.size} parameters here, ${peer ? await peer.open("unet", config) : "none"} in the peer`);
 const work = {
-  forward: () => forward.run(feeds, { out: predicted }),
-  train: trainStep,
+  forward: {
+    threads: () => wholeBatch.run(feeds),
+    lanes: () => Promise.all([halfBatch.run(half(0)), halfBatch.run(half(1))]),
+  },
+  train: { threads: trainer(losses.threads), lanes: trainer(losses.lanes) },
 };
-for (const [action, run] of Object.entries(work)) {
-  const contestants = [ours(runtime.name, run)];
+for (const [action, runs] of Object.entries(work)) {
+  const contestants = [ours("fairlead, lanes", runs.lanes), ours("fairlead, threads", runs.threads)];
   if (peer) contestants.push({ name: peer.name, run: (times) => peer.run(`unet.${action}`, times) });
   console.log(table(`\nUNet, batch ${BATCH}: ${action}`, await interleave(contestants, { rounds })));
 }
 await peer?.close();
-await forward.dispose();
-await training.dispose();
+await lanes.dispose();
+process.exit(0);

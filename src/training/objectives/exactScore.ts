@@ -31,32 +31,48 @@ export async function exactScoreObjective(runtime: Runtime, config: RunConfig): 
     return { loss: reduceMean(square(error), [0, 1]) };
   });
 
-  const x = new Float32Array(batch * truth.dimensions);
-  const target = new Float32Array(batch * truth.dimensions);
-  const sigmas = new Float32Array(batch);
+  /** The points of a step, their noise levels and their exact scores. */
+  function draw(step: number): Batch {
+    const levels = stepStream(training.seed, step, "levels");
+    const sigmas = Float32Array.from({ length: batch }, () => drawSigma(levels));
+    const clean = truth.sample(stepStream(training.seed, step, "data"), batch).data;
+    const x = new Float32Array(batch * truth.dimensions);
+    stepStream(training.seed, step, "noise").fillNormal(x);
+    for (let i = 0; i < x.length; i++) x[i] = clean[i] + sigmas[Math.floor(i / truth.dimensions)] * x[i];
+    const target = new Float32Array(x.length);
+    scoreRows(truth, x, sigmas, target);
+    return { step, x, sigmas, target };
+  }
+
   const shape = [batch, truth.dimensions];
+  let ahead: Batch | null = null;
   return {
     layout,
     batchSize: batch,
     initialise: (stream) => initialise(layout, stream),
     project: (parameters) => forceNormalise(parameters, layout.entries),
     async evaluate(parameters, step, gradient) {
-      const levels = stepStream(training.seed, step, "levels");
-      for (let row = 0; row < batch; row++) sigmas[row] = drawSigma(levels);
-      const clean = truth.sample(stepStream(training.seed, step, "data"), batch).data;
-      stepStream(training.seed, step, "noise").fillNormal(x);
-      for (let i = 0; i < x.length; i++) x[i] = clean[i] + sigmas[Math.floor(i / truth.dimensions)] * x[i];
-      scoreRows(truth, x, sigmas, target);
+      const { x, sigmas, target } = ahead?.step === step ? ahead : draw(step);
       const feeds = {
         x: { data: x, shape },
         target: { data: target, shape },
         noise: { data: sigmas, shape: [batch] },
       };
-      const { loss } = await program.run(parameters, feeds, gradient);
+      const running = program.run(parameters, feeds, gradient);
+      // The exact scores cost as much as the network: those of the next step are computed while lanes run this one.
+      if (runtime.lanes > 1) ahead = draw(step + 1);
+      const { loss } = await running;
       return { loss };
     },
     dispose: () => program.dispose(),
   };
+}
+
+interface Batch {
+  readonly step: number;
+  readonly x: Float32Array;
+  readonly sigmas: Float32Array;
+  readonly target: Float32Array;
 }
 
 /** The exact density of the data a model learns. Throws UsageError for data without one. */
