@@ -28,8 +28,9 @@ export async function makeObjective(
   if (objective.kind === "exact-score") return exactScoreObjective(runtime, config);
   if (network.kind === "planar-classifier") return classifierObjective(runtime, config, null);
 
-  const data = await openDataset(config.data.name, { path, onProgress: onDownload, signal });
   const shape = sampleShape(network);
+  const pictures = network.kind === "density" ? {} : { size: network.size, channels: network.channels as 1 | 3 };
+  const data = await openDataset(config.data.name, { path, onProgress: onDownload, signal, ...pictures });
   if (data.shape.some((dim, i) => dim !== shape[i])) {
     throw new UsageError(
       `the network takes images of [${shape.join(", ")}], ${data.name} has [${data.shape.join(", ")}]: ` +
