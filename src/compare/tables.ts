@@ -64,9 +64,11 @@ function metricNames(all: readonly (Readonly<Record<string, number>> | undefined
   return Object.keys(metricColumns).filter((name) => all.some((metrics) => metrics && name in metrics));
 }
 
-function notesOf({ kind, methods, extractor, reference, sampler, steps, label }: ModelComparison): string[] {
+function notesOf(comparison: ModelComparison): string[] {
+  const { kind, methods, extractor, reference, sampler, steps, label, classes } = comparison;
   const n = methods.find((method) => method.n !== undefined)?.n ?? 0;
-  const condition = label === null ? "no condition" : label === "classes" ? "classes in turn" : `class ${label}`;
+  const inTurn = classes.length === 1 ? `class ${classes[0]}` : "classes in turn";
+  const condition = label === null ? "no condition" : label === "classes" ? inTurn : `class ${label}`;
   const notes = [`N = ${n} samples of each method, ${sampler} with ${steps} steps, ${condition}.`];
   if (kind === "plane") notes.push(`A sample's log density counts as ${LOG_DENSITY_FLOOR} where it is below that.`);
   if (extractor) notes.push(`Measured with: ${extractor}${reference ? `, against ${reference}` : ""}.`);
