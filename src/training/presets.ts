@@ -104,11 +104,11 @@ export const presets: Readonly<Record<string, Preset>> = {
         classes: 10,
         noiseAware: false,
       },
-      objective: { kind: "classifier", shift: 2 },
+      objective: { kind: "classifier", shift: 1 },
       data: { name: "fashion-mnist" },
       training: {
         batchSize: 64,
-        images: 120_000,
+        images: 256_000,
         optimiser: { kind: "adamw", learningRate: 2e-3, weightDecay: 0.05, clip: 1 },
         schedule: { kind: "cosine", warmUpSteps: 100 },
         ema: [{ name: "ema", kind: "power", sigmaRel: 0.06 }],
