@@ -16,7 +16,10 @@ const folder = process.argv[2] ?? "checkpoints/fashion-mnist";
 const runtime = lanesRuntime();
 const data = await openDataset("fashion-mnist:test");
 const pixels = new Float32Array(data.count * 1024);
-const labels = data.batch(Array.from({ length: data.count }, (_, i) => i), pixels);
+const labels = data.batch(
+  Array.from({ length: data.count }, (_, i) => i),
+  pixels,
+);
 const shape = [data.count, ...data.shape];
 
 const clean = await openClassifier(runtime, join(folder, "classifier.safetensors"));

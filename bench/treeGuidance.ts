@@ -36,7 +36,10 @@ const cell = (values: readonly number[]): string => {
   const mean = values.reduce((a, b) => a + b, 0) / values.length;
   return `${mean.toFixed(4)} (${Math.min(...values).toFixed(4)} to ${Math.max(...values).toFixed(4)})`;
 };
-const rows = guidance.map((spec, i) => [spec, ...names.map((name) => cell(perSeed.map((methods) => methods[i][name])))]);
+const rows = guidance.map((spec, i) => [
+  spec,
+  ...names.map((name) => cell(perSeed.map((methods) => methods[i][name]))),
+]);
 console.log(markdownTable({ columns: [{ title: "guidance" }, ...names.map((title) => ({ title }))], rows }));
 
 /** The networks of one seed as one model. */
@@ -45,7 +48,10 @@ async function bundleOf(seed: number): Promise<string> {
   await mkdir(folder, { recursive: true });
   const files = { tree: "main", "tree-weak": "weak", "tree-unconditional": "unconditional" };
   for (const [preset, name] of Object.entries(files)) {
-    await copyFile(join("runs", `${preset}-${seed}`, "model.safetensors"), join(folder, `${name}.safetensors`));
+    await copyFile(
+      join("runs", `${preset}-${seed}`, "model.safetensors"),
+      join(folder, `${name}.safetensors`),
+    );
   }
   const bundle = {
     format: "fairlead.bundle.1",

@@ -27,7 +27,11 @@ await writeAtomically(out, `${JSON.stringify({ rows }, null, 2)}\n`);
 const names = ["frechetDistance", "precision", "recall", "accuracy"];
 console.log(
   markdownTable({
-    columns: [{ title: "condition" }, { title: "guidance" }, ...names.map((title) => ({ title, decimals: 3 }))],
+    columns: [
+      { title: "condition" },
+      { title: "guidance" },
+      ...names.map((title) => ({ title, decimals: 3 })),
+    ],
     rows: rows.map(({ label, guidance, metrics }) => [
       label ?? "none",
       guidance,

@@ -15,7 +15,9 @@ export function sizeOf(shape: readonly number[]): number {
 export function tensor(data: FloatArray | readonly number[], shape: readonly number[]): Tensor {
   const array = data instanceof Float32Array || data instanceof Float64Array ? data : Float32Array.from(data);
   if (array.length !== sizeOf(shape)) {
-    throw new RangeError(`a tensor of shape [${shape.join(", ")}] holds ${sizeOf(shape)} values, got ${array.length}`);
+    throw new RangeError(
+      `a tensor of shape [${shape.join(", ")}] holds ${sizeOf(shape)} values, got ${array.length}`,
+    );
   }
   return { data: array, shape };
 }

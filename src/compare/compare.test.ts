@@ -31,13 +31,22 @@ afterAll(async () => {
 test("each method runs from the same seeds; one the model cannot take is listed with the reason", () => {
   const [none, cfg, autoguidance] = compared.methods;
   expect(none).toMatchObject({ guidance: "none", n: 3, evaluations: { networks: 3, gradients: 0 } });
-  expect(cfg).toMatchObject({ guidance: "cfg:2", labels: [0, 1, 2], evaluations: { networks: 6, gradients: 0 } });
+  expect(cfg).toMatchObject({
+    guidance: "cfg:2",
+    labels: [0, 1, 2],
+    evaluations: { networks: 6, gradients: 0 },
+  });
   expect(autoguidance.skipped).toContain("guide");
   expect(autoguidance.x).toBeUndefined();
 });
 
 test("what a method gives does not depend on which others run", async () => {
-  const alone = await compareModel(model, { guidance: ["cfg:2"], seeds: [3, 4, 5], sampler: "euler", steps: 3 });
+  const alone = await compareModel(model, {
+    guidance: ["cfg:2"],
+    seeds: [3, 4, 5],
+    sampler: "euler",
+    steps: 3,
+  });
   expect(alone.methods[0].x!.data).toEqual(compared.methods[1].x!.data);
 });
 
@@ -50,8 +59,14 @@ test("the folder holds a self-contained page, the results, and pictures that car
   expect(page).not.toMatch(/(?:src|href)="(?!data:|#)/);
   const recipe = readRecipe(await readFile(join(out, "tiny-cfg-2.png")));
   expect(recipe).toMatchObject({ command, guidance: "cfg:2", seeds: [3, 4, 5], sampler: "euler", steps: 3 });
-  const results = JSON.parse(await readFile(join(out, "results.json"), "utf8")) as { models: ModelComparison[] };
-  expect(results.models[0].methods.map(({ guidance }) => guidance)).toEqual(["none", "cfg:2", "autoguidance:2"]);
+  const results = JSON.parse(await readFile(join(out, "results.json"), "utf8")) as {
+    models: ModelComparison[];
+  };
+  expect(results.models[0].methods.map(({ guidance }) => guidance)).toEqual([
+    "none",
+    "cfg:2",
+    "autoguidance:2",
+  ]);
 });
 
 test("the table says N and why a method is missing, and never shows a distance over a few images", () => {
@@ -59,7 +74,13 @@ test("the table says N and why a method is missing, and never shows a distance o
   expect(columns.map(({ title }) => title)).not.toContain("Fréchet distance");
   expect(notes!.join(" ")).toMatch(/N = 3 samples.*autoguidance:2: /);
   expect(cardTable(compared)).toBeNull();
-  const row = { guidance: "cfg:2", label: null, samples: 5000, metrics: { frechetDistance: 3 }, command: "c" };
+  const row = {
+    guidance: "cfg:2",
+    label: null,
+    samples: 5000,
+    metrics: { frechetDistance: 3 },
+    command: "c",
+  };
   expect(cardTable({ ...compared, card: [row] })!.rows).toEqual([["cfg:2", "none", 5000, 3]]);
 });
 

@@ -39,16 +39,23 @@ export async function compareModel(model: Model, options: CompareOptions = {}): 
   const count = options.samples ?? (plane ? PLANE_SAMPLES : shown.length);
   const seeds = options.samples === undefined && !plane ? shown : Array.from({ length: count }, (_, i) => i);
   const specs = (options.guidance ?? model.compare).map((text) => formatGuidance(parseGuidance(text)));
-  if (specs.length === 0) throw new UsageError(`${model.name} names nothing to compare: give --guidance, such as cfg:2`);
-  const sampling = { ...model.sampling, ...dropUndefined({ sampler: options.sampler, steps: options.steps }) };
+  if (specs.length === 0)
+    throw new UsageError(`${model.name} names nothing to compare: give --guidance, such as cfg:2`);
+  const sampling = {
+    ...model.sampling,
+    ...dropUndefined({ sampler: options.sampler, steps: options.steps }),
+  };
 
   const measure = plane ? planeMeasure(model, count) : await imageMeasure(model, count, options);
   const total = specs.length * seeds.length;
   const methods: MethodResult[] = [];
   for (const guidance of specs) {
     const base = methods.length * seeds.length;
-    const report = (done: number): void => options.onProgress?.(base + done, total, `${model.name} ${guidance}`);
-    methods.push(await runMethod(model, guidance, { seeds, shown, plane, options, sampling, measure, report }));
+    const report = (done: number): void =>
+      options.onProgress?.(base + done, total, `${model.name} ${guidance}`);
+    methods.push(
+      await runMethod(model, guidance, { seeds, shown, plane, options, sampling, measure, report }),
+    );
     report(seeds.length);
   }
   return {
@@ -57,7 +64,12 @@ export async function compareModel(model: Model, options: CompareOptions = {}): 
     kind: plane ? "plane" : "image",
     sampler: sampling.sampler,
     steps: sampling.steps,
-    sigmas: karras({ steps: sampling.steps, min: sampling.sigmaMin, max: sampling.sigmaMax, rho: sampling.rho }),
+    sigmas: karras({
+      steps: sampling.steps,
+      min: sampling.sigmaMin,
+      max: sampling.sigmaMax,
+      rho: sampling.rho,
+    }),
     seeds: shown,
     label: options.label === undefined ? (model.resources.conditional ? "classes" : null) : options.label,
     classes: model.classes,
@@ -89,8 +101,10 @@ async function runMethod(model: Model, guidance: string, run: MethodRun): Promis
   const { label, signal } = options;
   try {
     buildGuidance(guidance, model.resources);
-    if (label === null && /cfg/.test(guidance)) throw new UsageError("cfg needs a condition to drop, and --label is none");
-    if (label === null && /classifier/.test(guidance)) throw new UsageError("classifier guidance needs a label");
+    if (label === null && /cfg/.test(guidance))
+      throw new UsageError("cfg needs a condition to drop, and --label is none");
+    if (label === null && /classifier/.test(guidance))
+      throw new UsageError("classifier guidance needs a label");
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     return { guidance, skipped: error.message };
@@ -103,7 +117,13 @@ async function runMethod(model: Model, guidance: string, run: MethodRun): Promis
   const start = performance.now();
   for (let at = 0; at < seeds.length; at += chunk) {
     const some = seeds.slice(at, at + chunk);
-    const steps = sample(model, { ...sampling, seeds: some, guidance, label, signal } satisfies SampleOptions);
+    const steps = sample(model, {
+      ...sampling,
+      seeds: some,
+      guidance,
+      label,
+      signal,
+    } satisfies SampleOptions);
     for (let step = await steps.next(), i = 0; ; step = await steps.next(), i++) {
       if (step.done) {
         parts.push(step.value.x);
@@ -133,7 +153,11 @@ async function runMethod(model: Model, guidance: string, run: MethodRun): Promis
 }
 
 /** The samples that are shown, where others were measured. */
-async function picturesOf(model: Model, guidance: string, { shown, options, sampling }: MethodRun): Promise<Tensor> {
+async function picturesOf(
+  model: Model,
+  guidance: string,
+  { shown, options, sampling }: MethodRun,
+): Promise<Tensor> {
   const { label, signal } = options;
   const steps = sample(model, { ...sampling, seeds: shown, guidance, label, signal });
   for (let step = await steps.next(); ; step = await steps.next()) if (step.done) return step.value.x;
@@ -154,7 +178,9 @@ async function imageMeasure(model: Model, count: number, { onProgress }: Compare
   let reference: ImageReference | null = null;
   if (count >= MANY_SAMPLES) {
     const data = await openDataset(model.config.data.name);
-    reference = await imageReference(data, extractor, name, (done, total) => onProgress?.(done, total, `features of ${data.name}`));
+    reference = await imageReference(data, extractor, name, (done, total) =>
+      onProgress?.(done, total, `features of ${data.name}`),
+    );
   }
   return {
     reference: reference?.description ?? null,
@@ -169,7 +195,7 @@ function extractorName({ name }: Model): string {
 
 function cardRows({ results }: Model): readonly CardRow[] {
   const rows = results?.rows;
-  return Array.isArray(rows) ? (rows) : [];
+  return Array.isArray(rows) ? rows : [];
 }
 
 function dropUndefined<T extends object>(values: T): Partial<T> {

@@ -45,7 +45,10 @@ export async function imageReference(
   const features = concatRows(parts);
   return {
     statistics: featureStatistics(features, { extractor: name }),
-    features: { data: features.data.slice(0, REFERENCE_POINTS * extractor.width), shape: [REFERENCE_POINTS, extractor.width] },
+    features: {
+      data: features.data.slice(0, REFERENCE_POINTS * extractor.width),
+      shape: [REFERENCE_POINTS, extractor.width],
+    },
     description: `${data.count} images of ${data.name} (precision and recall: the first ${REFERENCE_POINTS})`,
   };
 }

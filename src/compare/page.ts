@@ -1,11 +1,5 @@
 import { type Tensor, rows } from "../base/tensor.ts";
-import {
-  type Figure,
-  type Section,
-  densityUnderlay,
-  htmlReport,
-  scatter,
-} from "../report/index.ts";
+import { type Figure, type Section, densityUnderlay, htmlReport, scatter } from "../report/index.ts";
 import type { Comparison, MethodResult, ModelComparison } from "./comparison.ts";
 import { cardTable, methodTable } from "./tables.ts";
 
@@ -26,7 +20,13 @@ export function comparisonPage(comparison: Comparison): string {
     recipe: {
       command: comparison.command,
       versions: comparison.versions,
-      models: comparison.models.map(({ model, sampler, steps, seeds, label }) => ({ model, sampler, steps, seeds, label })),
+      models: comparison.models.map(({ model, sampler, steps, seeds, label }) => ({
+        model,
+        sampler,
+        steps,
+        seeds,
+        label,
+      })),
     },
   });
 }
@@ -42,7 +42,9 @@ function modelSections(model: ModelComparison): Section[] {
   const cardSection: Section[] = card
     ? [{ kind: "table", heading: `${model.model}: measured with many samples`, table: card }]
     : [];
-  return model.kind === "plane" ? [table, ...planeSections(model)] : [table, ...imageSections(model), ...cardSection];
+  return model.kind === "plane"
+    ? [table, ...planeSections(model)]
+    : [table, ...imageSections(model), ...cardSection];
 }
 
 function imageSections(model: ModelComparison): Section[] {
@@ -104,7 +106,8 @@ function planeSections(model: ModelComparison): Section[] {
       kind: "figures",
       heading: `${model.model}: the ways samples take`,
       figures: shown.map(ways),
-      caption: "The same starting points under each method, from the noise level where they enter the picture.",
+      caption:
+        "The same starting points under each method, from the noise level where they enter the picture.",
     },
   ];
 }

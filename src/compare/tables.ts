@@ -70,11 +70,15 @@ function notesOf(comparison: ModelComparison): string[] {
   const inTurn = classes.length === 1 ? `class ${classes[0]}` : "classes in turn";
   const condition = label === null ? "no condition" : label === "classes" ? inTurn : `class ${label}`;
   const notes = [`N = ${n} samples of each method, ${sampler} with ${steps} steps, ${condition}.`];
-  if (kind === "plane") notes.push(`A sample's log density counts as ${LOG_DENSITY_FLOOR} where it is below that.`);
+  if (kind === "plane")
+    notes.push(`A sample's log density counts as ${LOG_DENSITY_FLOOR} where it is below that.`);
   if (extractor) notes.push(`Measured with: ${extractor}${reference ? `, against ${reference}` : ""}.`);
   if (kind === "image" && !reference) {
-    notes.push(`A distance between distributions means nothing over ${n} images, so none is shown; --samples 5000 measures it.`);
+    notes.push(
+      `A distance between distributions means nothing over ${n} images, so none is shown; --samples 5000 measures it.`,
+    );
   }
-  for (const { guidance, skipped } of methods) if (skipped !== undefined) notes.push(`${guidance}: ${skipped}.`);
+  for (const { guidance, skipped } of methods)
+    if (skipped !== undefined) notes.push(`${guidance}: ${skipped}.`);
   return notes;
 }

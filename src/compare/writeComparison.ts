@@ -37,14 +37,30 @@ export function comparisonJson({ command, versions, models }: Comparison): unkno
     versions,
     models: models.map(({ logDensity: _, methods, ...model }) => ({
       ...model,
-      methods: methods.map(({ x: _x, labels: _labels, trajectories: _ways, outliers: _outliers, ...method }) => method),
+      methods: methods.map(
+        ({ x: _x, labels: _labels, trajectories: _ways, outliers: _outliers, ...method }) => method,
+      ),
     })),
   };
 }
 
-function recipeOf({ command, versions }: Comparison, model: ModelComparison, { guidance, labels }: MethodResult) {
+function recipeOf(
+  { command, versions }: Comparison,
+  model: ModelComparison,
+  { guidance, labels }: MethodResult,
+) {
   const { sampler, steps, seeds, sigmas } = model;
-  return { command, versions, model: model.model, guidance, seeds, sampler, steps, sigmas, labels: labels ?? null };
+  return {
+    command,
+    versions,
+    model: model.model,
+    guidance,
+    seeds,
+    sampler,
+    steps,
+    sigmas,
+    labels: labels ?? null,
+  };
 }
 
 /** A text as a file name: letters, digits, dots and dashes. */

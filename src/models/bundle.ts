@@ -55,7 +55,8 @@ export async function shippedModels(): Promise<string[]> {
   const entries = await readdir(shipped, { withFileTypes: true }).catch(() => []);
   const found: string[] = [];
   for (const entry of entries) {
-    if (entry.isDirectory() && (await kindOf(join(shipped, entry.name, "model.json"))) === "file") found.push(entry.name);
+    if (entry.isDirectory() && (await kindOf(join(shipped, entry.name, "model.json"))) === "file")
+      found.push(entry.name);
   }
   return found.sort();
 }
@@ -66,10 +67,12 @@ export async function shippedModels(): Promise<string[]> {
  */
 export async function locateModel(model: string): Promise<LocatedBundle> {
   const kind = await kindOf(model);
-  if (kind === "file") return alone(dirname(model), basename(model), basename(model).replace(/\.safetensors$/, ""));
+  if (kind === "file")
+    return alone(dirname(model), basename(model), basename(model).replace(/\.safetensors$/, ""));
   if (kind === "folder") return inFolder(resolve(model));
   const inside = join(shipped, model);
-  if (/^[\w.-]+$/.test(model) && (await kindOf(join(inside, "model.json"))) === "file") return inFolder(inside);
+  if (/^[\w.-]+$/.test(model) && (await kindOf(join(inside, "model.json"))) === "file")
+    return inFolder(inside);
   const known = (await shippedModels()).join(", ") || "none";
   throw new UsageError(
     `there is no model "${model}": give the folder of a training, a .safetensors file, or a shipped model (${known})`,
@@ -93,7 +96,9 @@ async function ofRun(folder: string): Promise<LocatedBundle> {
     .filter((name) => name.endsWith(".safetensors"))
     .sort((a, b) => parseInt(b, 10) - parseInt(a, 10));
   if ((await kindOf(join(folder, "model.safetensors"))) !== "file" && snapshots.length === 0) {
-    throw new UsageError(`the training in ${folder} has no model yet: let it run to its end or to a snapshot`);
+    throw new UsageError(
+      `the training in ${folder} has no model yet: let it run to its end or to a snapshot`,
+    );
   }
   const final = (await kindOf(join(folder, "model.safetensors"))) === "file";
   const network = final ? "model.safetensors" : join("snapshots", snapshots[0]);

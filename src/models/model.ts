@@ -97,7 +97,11 @@ async function openDenoiser(
   const preconditioning = preconditioningOf(config.objective);
   if (!preconditioning) throw new UsageError(`${path} is a classifier, wanted a network that denoises`);
   const parameters = modelParameters(file, networkLayout(config.network));
-  return { denoiser: networkDenoiser(runtime, { network: config.network, parameters, preconditioning }), config, file };
+  return {
+    denoiser: networkDenoiser(runtime, { network: config.network, parameters, preconditioning }),
+    config,
+    file,
+  };
 }
 
 /** A classifier from its model file. Throws FileError or UsageError for a file that is none. */
@@ -118,7 +122,9 @@ function classNames({ data, network }: ModelConfig): readonly string[] {
     const { classes } = distributionByName(data.name);
     return data.classes ? data.classes.map((i) => classes[i]) : classes;
   }
-  const source = [fashionMnist, mnist].find(({ name }) => data.name === name || data.name.startsWith(`${name}:`));
+  const source = [fashionMnist, mnist].find(
+    ({ name }) => data.name === name || data.name.startsWith(`${name}:`),
+  );
   if (source) return source.classes;
   const count = network.kind === "unet" ? network.classes : 0;
   return Array.from({ length: count }, (_, i) => String(i));

@@ -39,7 +39,9 @@ describe("sampling a model", () => {
     const together = await sampleAll(model, { seeds: [5, 6, 7], guidance: "cfg:2", label: 1 });
     const alone = await sampleAll(model, { seeds: [6], guidance: "cfg:2", label: 1 });
     expect(alone.x).toBeAllClose(rows(together.x, 1, 2), { abs: 1e-5 });
-    expect(together.x).not.toBeAllClose((await sampleAll(model, { seeds: [5, 6, 8], label: 1 })).x, { abs: 1e-3 });
+    expect(together.x).not.toBeAllClose((await sampleAll(model, { seeds: [5, 6, 8], label: 1 })).x, {
+      abs: 1e-3,
+    });
   });
 
   test("evaluations count networks a sample: weight 1 costs nothing, methods add up", async () => {
@@ -68,15 +70,21 @@ describe("sampling a model", () => {
     expect(labelsFor(model, { seeds: [0, 4, 5] })).toEqual([0, 1, 2]);
     expect(labelsFor(model, { seeds: [0, 4], label: "2" })).toEqual([2, 2]);
     expect(labelsFor(model, { seeds: [0], label: null })).toBeNull();
-    expect(() => labelsFor(model, { seeds: [0], label: "boot" })).toThrow('tiny has no class "boot"; its classes are 0 0, 1 1, 2 2');
+    expect(() => labelsFor(model, { seeds: [0], label: "boot" })).toThrow(
+      'tiny has no class "boot"; its classes are 0 0, 1 1, 2 2',
+    );
   });
 
   test("refuses seeds, samplers and noise levels that cannot be", async () => {
-    await expect(sampleAll(model, { seeds: [-1] })).rejects.toThrow("a seed is a whole number of 0 or more, got -1");
+    await expect(sampleAll(model, { seeds: [-1] })).rejects.toThrow(
+      "a seed is a whole number of 0 or more, got -1",
+    );
     await expect(sampleAll(model, { seeds: [] })).rejects.toThrow(UsageError);
     await expect(sampleAll(model, { seeds: [0], sampler: "huen" })).rejects.toThrow("huen");
     await expect(sampleAll(model, { seeds: [0], sigmaMax: -1 })).rejects.toThrow(UsageError);
-    await expect(sampleAll(model, { seeds: [0], guidance: "autoguidance:2,guide=late" })).rejects.toThrow("early");
+    await expect(sampleAll(model, { seeds: [0], guidance: "autoguidance:2,guide=late" })).rejects.toThrow(
+      "early",
+    );
   });
 });
 

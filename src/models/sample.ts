@@ -50,7 +50,12 @@ export async function* sample(model: Model, options: SampleOptions): AsyncGenera
   checkSeeds(seeds);
   const sampling = { ...model.sampling, ...given(options) };
   const { run } = samplerByName(sampling.sampler);
-  const sigmas = karras({ steps: sampling.steps, min: sampling.sigmaMin, max: sampling.sigmaMax, rho: sampling.rho });
+  const sigmas = karras({
+    steps: sampling.steps,
+    min: sampling.sigmaMin,
+    max: sampling.sigmaMax,
+    rho: sampling.rho,
+  });
   const labels = labelsFor(model, options);
 
   const guided = guide(model.denoiser, labels, buildGuidance(guidance, model.resources));
@@ -82,7 +87,10 @@ export async function sampleAll(
 }
 
 /** The labels of a sampling: given by index or name, or the classes in turn by seed; null for none. */
-export function labelsFor(model: Model, { seeds, label }: Pick<SampleOptions, "seeds" | "label">): Labels | null {
+export function labelsFor(
+  model: Model,
+  { seeds, label }: Pick<SampleOptions, "seeds" | "label">,
+): Labels | null {
   const count = model.classes.length;
   if (label === null || (label === undefined && !model.resources.conditional)) return null;
   if (label === undefined) return seeds.map((seed) => (count > 0 ? seed % count : 0));
@@ -115,7 +123,9 @@ function startAt(model: Model, seeds: readonly number[], sigmaMax: number): Tens
   return { data: noise.data.map((value) => sigmaMax * value), shape: noise.shape };
 }
 
-function given(options: SampleOptions): Partial<Pick<Model["sampling"], "sampler" | "steps" | "sigmaMin" | "sigmaMax" | "rho">> {
+function given(
+  options: SampleOptions,
+): Partial<Pick<Model["sampling"], "sampler" | "steps" | "sigmaMin" | "sigmaMax" | "rho">> {
   const { sampler, steps, sigmaMin, sigmaMax, rho } = options;
   return Object.fromEntries(
     Object.entries({ sampler, steps, sigmaMin, sigmaMax, rho }).filter(([, value]) => value !== undefined),
@@ -130,6 +140,8 @@ function checkSeeds(seeds: readonly number[]): void {
 
 function assertFinite(x: Tensor, guidance: string): void {
   if (!x.data.every(Number.isFinite)) {
-    throw new UsageError(`sampling with ${guidance} left the range of numbers: take a smaller weight or more steps`);
+    throw new UsageError(
+      `sampling with ${guidance} left the range of numbers: take a smaller weight or more steps`,
+    );
   }
 }

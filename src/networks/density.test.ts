@@ -47,7 +47,9 @@ test("with gain 0 the density is the smoothed data's Gaussian: score -x / (sigma
   parameters[layout.entries.find(({ name }) => name === "gain")!.offset] = 0;
   const { score } = await evaluate([0.3, -0.2, 0.8, 0.1, -0.4, 0.5], [0.3, 1, 2]);
   parameters.set(kept);
-  const want = [0.3, -0.2, 0.8, 0.1, -0.4, 0.5].map((v, i) => -v / (0.25 + [0.3, 1, 2][Math.floor(i / 2)] ** 2));
+  const want = [0.3, -0.2, 0.8, 0.1, -0.4, 0.5].map(
+    (v, i) => -v / (0.25 + [0.3, 1, 2][Math.floor(i / 2)] ** 2),
+  );
   expect(score).toBeAllClose(want, { abs: 1e-6 });
 });
 

@@ -24,7 +24,13 @@ interface ConvOptions {
 }
 
 /** A convolution that keeps height and width (divided by `stride`). x [batch, in, h, w]; out [batch, out, h, w]. */
-export function conv(p: ParameterSource, name: string, x: Value, out: number, options: ConvOptions = {}): Value {
+export function conv(
+  p: ParameterSource,
+  name: string,
+  x: Value,
+  out: number,
+  options: ConvOptions = {},
+): Value {
   const { kernel = 3, stride = 1, gain = 1 } = options;
   const fanIn = x.shape[1] * kernel * kernel;
   return p.scope(name, (q) => {
@@ -44,7 +50,13 @@ export function norm(p: ParameterSource, name: string, x: Value, groups: number)
 }
 
 /** Group norm whose scale and bias come from an embedding: (1 + s) * normal + b, (s, b) [batch, channels] each. */
-export function modulatedNorm(p: ParameterSource, name: string, x: Value, groups: number, embedding: Value): Value {
+export function modulatedNorm(
+  p: ParameterSource,
+  name: string,
+  x: Value,
+  groups: number,
+  embedding: Value,
+): Value {
   const channels = x.shape[1];
   return p.scope(name, (q) => {
     const [s, b] = split(linear(q, "embedding", embedding, 2 * channels), 1, [channels, channels]);
@@ -60,7 +72,13 @@ export function modulatedNorm(p: ParameterSource, name: string, x: Value, groups
  * The softmax and the product with the values are ordinary nodes named `name/softmax`, so that the layer can be
  * found and perturbed in the graph.
  */
-export function attention(p: ParameterSource, name: string, x: Value, groups: number, headChannels: number): Value {
+export function attention(
+  p: ParameterSource,
+  name: string,
+  x: Value,
+  groups: number,
+  headChannels: number,
+): Value {
   const [batch, channels, height, width] = x.shape;
   const heads = channels / headChannels;
   const tokens = height * width;

@@ -37,7 +37,11 @@ export function conditionClasses(config: NetworkConfig): number {
 }
 
 /** The named outputs of a network: "prediction" of a denoising one; "logits" and "features" of a classifier. */
-export function traceNetwork(p: ParameterSource, config: NetworkConfig, inputs: NetworkInputs): Record<string, Value> {
+export function traceNetwork(
+  p: ParameterSource,
+  config: NetworkConfig,
+  inputs: NetworkInputs,
+): Record<string, Value> {
   switch (config.kind) {
     case "unet":
       return { prediction: unet(p, config, config.classes > 0 ? inputs : { ...inputs, labels: undefined }) };

@@ -14,7 +14,7 @@ const networks: Record<string, { network: Network; shape: number[] }> = {
     network: {
       ...{ kind: "encoder", size: 8, channels: 1, features: [8, 8], blocks: 1, groups: 4, embedding: 16 },
       ...{ headChannels: 8, width: 12, classes: 3, noiseAware: true },
-    } as Network,
+    },
     shape: [1, 8, 8],
   },
   "planar-classifier": {
@@ -29,7 +29,12 @@ describe.each(Object.entries(networks))("a noise-aware classifier (%s)", (_, { n
   const layout = networkLayout(network);
   const noise = philox(0, 1);
   const parameters = initialise(layout, philox(0, 0)).map((value) => value + 0.2 * noise.normal());
-  const classifier = networkClassifier(nodeRuntime({ threads: 1 }), { network, parameters, cIn: edm().cIn, maxRows: 2 });
+  const classifier = networkClassifier(nodeRuntime({ threads: 1 }), {
+    network,
+    parameters,
+    cIn: edm().cIn,
+    maxRows: 2,
+  });
   afterAll(() => classifier.dispose());
   const x = seededNoise([1, 2, 3], 0, [3, ...shape], "float64");
   const labels = [2, -1, 0];
@@ -39,7 +44,8 @@ describe.each(Object.entries(networks))("a noise-aware classifier (%s)", (_, { n
     const direction = seededNoise([4, 5, 6], 0, [3, ...shape], "float64");
     const size = x.data.length / 3;
     for (const [row, label] of labels.entries()) {
-      const along = (h: number): Promise<number> => logProbability(moved(x, direction, h), row, Math.max(label, 0));
+      const along = (h: number): Promise<number> =>
+        logProbability(moved(x, direction, h), row, Math.max(label, 0));
       const slope = label < 0 ? 0 : ((await along(1e-2)) - (await along(-1e-2))) / 2e-2;
       let dot = 0;
       for (let i = row * size; i < (row + 1) * size; i++) dot += gradient.data[i] * direction.data[i];
@@ -53,7 +59,10 @@ describe.each(Object.entries(networks))("a noise-aware classifier (%s)", (_, { n
     const scaled = { data: x.data.map((value) => cIn(sigma) * value), shape: x.shape };
     const inner = await plain.logProbabilityGradient(scaled, sigma, labels);
     const outer = await classifier.logProbabilityGradient(x, sigma, labels);
-    expect(outer).toBeAllClose(inner.data.map((value) => cIn(sigma) * value), { abs: 1e-6 });
+    expect(outer).toBeAllClose(
+      inner.data.map((value) => cIn(sigma) * value),
+      { abs: 1e-6 },
+    );
     await plain.dispose();
   });
 

@@ -63,8 +63,12 @@ export function networkClassifier(runtime: Runtime, options: NetworkClassifierOp
     x: Tensor,
     piece: (part: Tensor, start: number) => Promise<Record<string, Tensor>>,
   ): Promise<Record<string, Tensor>> {
-    const parts = await inPieces(x.shape[0], maxRows, runtime.lanes, (start, end) => piece(rows(x, start, end), start));
-    return Object.fromEntries(Object.keys(parts[0]).map((name) => [name, concatRows(parts.map((part) => part[name]))]));
+    const parts = await inPieces(x.shape[0], maxRows, runtime.lanes, (start, end) =>
+      piece(rows(x, start, end), start),
+    );
+    return Object.fromEntries(
+      Object.keys(parts[0]).map((name) => [name, concatRows(parts.map((part) => part[name]))]),
+    );
   }
 
   function feeds(x: Tensor, sigma: number) {
@@ -95,7 +99,10 @@ export function networkClassifier(runtime: Runtime, options: NetworkClassifierOp
         for (let row = 0; row < count; row++) {
           if (labels[start + row] >= 0) chosen[row * classes + labels[start + row]] = 1;
         }
-        const out = await program.run({ ...feeds(part, sigma), chosen: { data: chosen, shape: [count, classes] } });
+        const out = await program.run({
+          ...feeds(part, sigma),
+          chosen: { data: chosen, shape: [count, classes] },
+        });
         const data = sameKind(x.data, count * sizeOf(shape));
         const scale = cIn(sigma);
         (out.gradient.data as Float32Array).forEach((value, i) => (data[i] = scale * value));

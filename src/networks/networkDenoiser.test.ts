@@ -84,9 +84,13 @@ describe("a network as a denoiser", () => {
       ["up.0.0/attention", "up"],
     ]);
     const ask = (condition: Labels) => denoiser.denoise(x, sigma, [{ condition }]);
-    await expect(ask([0, 1, 2, 3, 0])).rejects.toThrow("classes 0 to 2 (and -1 for the null condition), got 3");
+    await expect(ask([0, 1, 2, 3, 0])).rejects.toThrow(
+      "classes 0 to 2 (and -1 for the null condition), got 3",
+    );
     await expect(ask([0])).rejects.toThrow(UsageError);
-    await expect(denoiser.denoise(rows({ data: x.data, shape: [5, 64] }, 0, 5), 1, [])).rejects.toThrow("[1, 8, 8]");
+    await expect(denoiser.denoise(rows({ data: x.data, shape: [5, 64] }, 0, 5), 1, [])).rejects.toThrow(
+      "[1, 8, 8]",
+    );
   });
 });
 

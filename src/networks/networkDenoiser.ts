@@ -11,7 +11,14 @@ import { declareInputs, replay } from "../graph/replay.ts";
 import type { Value } from "../graph/value.ts";
 import type { Program, Runtime, RuntimeTensor } from "../runtime/runtime.ts";
 import { inPieces } from "./inPieces.ts";
-import { type NetworkConfig, conditionClasses, networkInputs, networkLayout, sampleShape, traceNetwork } from "./network.ts";
+import {
+  type NetworkConfig,
+  conditionClasses,
+  networkInputs,
+  networkLayout,
+  sampleShape,
+  traceNetwork,
+} from "./network.ts";
 import { constantParameters } from "./parameters.ts";
 
 /** A trained network as a denoiser. Its sessions are made when first needed and kept until `dispose`. */
@@ -102,7 +109,8 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
             const whole = pieces[p].length === 1 ? pieces[p][0] : concatRows(pieces[p]);
             const part = conditions.length === 1 ? whole : rows(whole, c * count, (c + 1) * count);
             for (const branch of branches) {
-              if (branch.condition === condition && sameHow(branch.perturbation, perturbation)) results.set(branch, part);
+              if (branch.condition === condition && sameHow(branch.perturbation, perturbation))
+                results.set(branch, part);
             }
           });
         });
@@ -163,10 +171,15 @@ function groupBranches(branches: readonly Branch<Labels>[]): {
 
 function labelsOf(condition: Labels | null, count: number, classes: number): Labels {
   if (condition === null) return new Array<number>(count).fill(-1);
-  if (condition.length !== count) throw new UsageError(`${count} samples take ${count} labels, got ${condition.length}`);
-  const wrong = condition.find((label) => !Number.isInteger(label) || label < -1 || (classes > 0 && label >= classes));
+  if (condition.length !== count)
+    throw new UsageError(`${count} samples take ${count} labels, got ${condition.length}`);
+  const wrong = condition.find(
+    (label) => !Number.isInteger(label) || label < -1 || (classes > 0 && label >= classes),
+  );
   if (wrong !== undefined) {
-    throw new UsageError(`this network has classes 0 to ${classes - 1} (and -1 for the null condition), got ${wrong}`);
+    throw new UsageError(
+      `this network has classes 0 to ${classes - 1} (and -1 for the null condition), got ${wrong}`,
+    );
   }
   return condition;
 }
@@ -187,7 +200,9 @@ function denoisedFrom(x: Tensor, prediction: RuntimeTensor, by: Preconditioning,
 function checkInput(x: Tensor, shape: readonly number[]): void {
   const size = shape.reduce((a, b) => a * b, 1);
   if (x.shape.length !== shape.length + 1 || rowSize(x) !== size) {
-    throw new UsageError(`this network denoises samples of shape [${shape.join(", ")}], got x of [${x.shape.join(", ")}]`);
+    throw new UsageError(
+      `this network denoises samples of shape [${shape.join(", ")}], got x of [${x.shape.join(", ")}]`,
+    );
   }
 }
 

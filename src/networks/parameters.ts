@@ -39,7 +39,8 @@ export function layoutOf(network: (source: ParameterSource) => unknown): Layout 
   let size = 0;
   network(
     sourceOf(builder, (name, shape, initial) => {
-      if (entries.some((entry) => entry.name === name)) throw new UsageError(`two parameters are called "${name}"`);
+      if (entries.some((entry) => entry.name === name))
+        throw new UsageError(`two parameters are called "${name}"`);
       entries.push({ name, shape, initial, offset: size, size: sizeOf(shape) });
       size += sizeOf(shape);
       return builder.input(name, "float32", shape);
@@ -49,7 +50,10 @@ export function layoutOf(network: (source: ParameterSource) => unknown): Layout 
 }
 
 /** Parameters cut from one flat input of the graph, called "parameters": what training differentiates. */
-export function flatParameters(builder: Builder, layout: Layout): { source: ParameterSource; values: readonly Value[] } {
+export function flatParameters(
+  builder: Builder,
+  layout: Layout,
+): { source: ParameterSource; values: readonly Value[] } {
   const flat = builder.input("parameters", "float32", [layout.size]);
   const pieces = split(
     flat,
@@ -63,7 +67,9 @@ export function flatParameters(builder: Builder, layout: Layout): { source: Para
 /** Parameters as constants of the graph: what sampling runs fastest on. */
 export function constantParameters(builder: Builder, layout: Layout, flat: Float32Array): ParameterSource {
   if (flat.length !== layout.size) {
-    throw new UsageError(`the network has ${layout.size} parameters, got ${flat.length}: they are of another network`);
+    throw new UsageError(
+      `the network has ${layout.size} parameters, got ${flat.length}: they are of another network`,
+    );
   }
   return sourceOf(builder, (name) => {
     const { shape, offset, size } = layout.entries[indexOf(layout, name)];

@@ -72,7 +72,9 @@ export function unet(p: ParameterSource, config: UnetConfig, { x, noise, labels 
     }
     if (level > 0) h = conv(p, `up.${level}.double`, upsample(h, 2), features[level]);
   }
-  const patches = conv(p, "out", silu(norm(p, "out_norm", h, groups)), config.channels * config.patch ** 2, { gain: 0 });
+  const patches = conv(p, "out", silu(norm(p, "out_norm", h, groups)), config.channels * config.patch ** 2, {
+    gain: 0,
+  });
   return fromPatches(patches, config.patch);
 }
 
@@ -90,7 +92,12 @@ function fromPatches(x: Value, patch: number): Value {
   if (patch === 1) return x;
   const [batch, channels, rows, columns] = x.shape;
   const apart = reshape(x, [batch, channels / patch ** 2, patch, patch, rows, columns]);
-  return reshape(transpose(apart, [0, 1, 4, 2, 5, 3]), [batch, channels / patch ** 2, rows * patch, columns * patch]);
+  return reshape(transpose(apart, [0, 1, 4, 2, 5, 3]), [
+    batch,
+    channels / patch ** 2,
+    rows * patch,
+    columns * patch,
+  ]);
 }
 
 function embed(p: ParameterSource, config: UnetConfig, noise: Value, labels: Value | undefined): Value {

@@ -29,7 +29,8 @@ interface Preset {
 /** What `fairlead train PRESET` trains. */
 export const presets: Readonly<Record<string, Preset>> = {
   "fashion-mnist": {
-    description: "class-conditional UNet (1M parameters) on Fashion-MNIST at 32 x 32, EDM's loss, condition dropped at 0.1",
+    description:
+      "class-conditional UNet (1M parameters) on Fashion-MNIST at 32 x 32, EDM's loss, condition dropped at 0.1",
     config: {
       network: fashionUnet,
       objective: { kind: "edm", sigmaData: 0.7, logSigma: { mean: -0.8, std: 1.4 } },
@@ -92,7 +93,8 @@ export const presets: Readonly<Record<string, Preset>> = {
     },
   },
   "fashion-mnist-classifier": {
-    description: "classifier of clean Fashion-MNIST images; its penultimate layer is the feature extractor of the Fréchet distance",
+    description:
+      "classifier of clean Fashion-MNIST images; its penultimate layer is the feature extractor of the Fréchet distance",
     config: {
       network: {
         kind: "encoder",

@@ -3,7 +3,17 @@ import { batchIndices } from "../../data/batchIndices.ts";
 import type { ImageDataset } from "../../data/dataset.ts";
 import { distributionByName } from "../../data/distributions/catalogue.ts";
 import { edm } from "../../diffusion/preconditioning.ts";
-import { cast, equal, logSoftmax, mul, neg, oneHot, reduceMax, reduceMean, reduceSum } from "../../graph/ops/index.ts";
+import {
+  cast,
+  equal,
+  logSoftmax,
+  mul,
+  neg,
+  oneHot,
+  reduceMax,
+  reduceMean,
+  reduceSum,
+} from "../../graph/ops/index.ts";
 import { networkInputs, networkLayout, sampleShape, traceNetwork } from "../../networks/network.ts";
 import { initialise } from "../../networks/parameters.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
@@ -93,7 +103,12 @@ function imageDraw({ training, objective }: RunConfig, data: ImageDataset): Draw
 }
 
 /** Moves a picture down and right in place; what comes in is black (-1). */
-function moveImage(image: Float32Array, [channels, height, width]: readonly number[], dy: number, dx: number): void {
+function moveImage(
+  image: Float32Array,
+  [channels, height, width]: readonly number[],
+  dy: number,
+  dx: number,
+): void {
   const source = image.slice();
   image.fill(-1);
   for (let c = 0; c < channels; c++) {

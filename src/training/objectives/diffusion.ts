@@ -2,7 +2,13 @@ import { sizeOf } from "../../base/tensor.ts";
 import type { ImageDataset } from "../../data/dataset.ts";
 import { batchIndices } from "../../data/batchIndices.ts";
 import { reduceMean, square, sub } from "../../graph/ops/index.ts";
-import { conditionClasses, networkInputs, networkLayout, sampleShape, traceNetwork } from "../../networks/network.ts";
+import {
+  conditionClasses,
+  networkInputs,
+  networkLayout,
+  sampleShape,
+  traceNetwork,
+} from "../../networks/network.ts";
 import { initialise } from "../../networks/parameters.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { type RunConfig, ddpmSigmas, preconditioningOf } from "../modelConfig.ts";
@@ -17,7 +23,11 @@ import { stepStream } from "./streams.ts";
  * DDPM (Algorithm 1): a timestep is uniform, F's target is the noise; the network sees x0 and noise mixed by
  * sqrt(abar) and sqrt(1 - abar), which is cIn x.
  */
-export async function diffusionObjective(runtime: Runtime, config: RunConfig, data: ImageDataset): Promise<Objective> {
+export async function diffusionObjective(
+  runtime: Runtime,
+  config: RunConfig,
+  data: ImageDataset,
+): Promise<Objective> {
   const { network, objective, training } = config;
   const batch = training.batchSize;
   const classes = conditionClasses(network);
@@ -81,7 +91,9 @@ export async function diffusionObjective(runtime: Runtime, config: RunConfig, da
 }
 
 /** How an objective draws the noise level of a training sample. */
-export function sigmaSampler(objective: RunConfig["objective"]): (stream: ReturnType<typeof stepStream>) => number {
+export function sigmaSampler(
+  objective: RunConfig["objective"],
+): (stream: ReturnType<typeof stepStream>) => number {
   switch (objective.kind) {
     case "edm":
     case "exact-score":

@@ -78,10 +78,12 @@ interface Batch {
 /** The exact density of the data a model learns. Throws UsageError for data without one. */
 export function mixtureOfData({ name, classes }: ModelConfig["data"]): Mixture {
   const { mixtures, priors } = distributionByName(name);
-  if (!mixtures) throw new UsageError(`the density of "${name}" is not known exactly; exact-score needs one that is`);
+  if (!mixtures)
+    throw new UsageError(`the density of "${name}" is not known exactly; exact-score needs one that is`);
   const chosen = classes ?? mixtures.map((_, i) => i);
   const wrong = chosen.find((i) => i >= mixtures.length);
-  if (wrong !== undefined) throw new UsageError(`"${name}" has classes 0 to ${mixtures.length - 1}, got ${wrong}`);
+  if (wrong !== undefined)
+    throw new UsageError(`"${name}" has classes 0 to ${mixtures.length - 1}, got ${wrong}`);
   if (chosen.length === 1) return mixtures[chosen[0]];
   return joinMixtures(
     chosen.map((i) => mixtures[i]),

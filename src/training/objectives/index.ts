@@ -29,7 +29,8 @@ export async function makeObjective(
   if (network.kind === "planar-classifier") return classifierObjective(runtime, config, null);
 
   const shape = sampleShape(network);
-  const pictures = network.kind === "density" ? {} : { size: network.size, channels: network.channels as 1 | 3 };
+  const pictures =
+    network.kind === "density" ? {} : { size: network.size, channels: network.channels as 1 | 3 };
   const data = await openDataset(config.data.name, { path, onProgress: onDownload, signal, ...pictures });
   if (data.shape.some((dim, i) => dim !== shape[i])) {
     throw new UsageError(

@@ -74,7 +74,10 @@ function pieceOf(
   return Object.fromEntries(
     Object.entries(feeds).map(([name, { data, shape }]) => {
       const size = data.length / shape[0];
-      return [name, { data: data.subarray(i * rows * size, (i + 1) * rows * size), shape: [rows, ...shape.slice(1)] }];
+      return [
+        name,
+        { data: data.subarray(i * rows * size, (i + 1) * rows * size), shape: [rows, ...shape.slice(1)] },
+      ];
     }),
   );
 }

@@ -14,11 +14,29 @@ import { stepStream } from "./streams.ts";
 
 const runtime = nodeRuntime({ threads: 1 });
 const unet = {
-  ...{ kind: "unet", size: 32, channels: 1, patch: 4, features: [8], attention: [true], headChannels: 8, groups: 4 },
+  ...{
+    kind: "unet",
+    size: 32,
+    channels: 1,
+    patch: 4,
+    features: [8],
+    attention: [true],
+    headChannels: 8,
+    groups: 4,
+  },
   ...{ embedding: 16, classes: 10 },
 } as unknown as RunInput["network"];
 const encoder = {
-  ...{ kind: "encoder", size: 32, channels: 1, features: [8, 8, 8], groups: 4, embedding: 16, width: 8, classes: 10 },
+  ...{
+    kind: "encoder",
+    size: 32,
+    channels: 1,
+    features: [8, 8, 8],
+    groups: 4,
+    embedding: 16,
+    width: 8,
+    classes: 10,
+  },
   noiseAware: true,
 } as unknown as RunInput["network"];
 
@@ -133,7 +151,8 @@ async function literalLoss(config: RunConfig, parameters: Float32Array, step: nu
     const a = abar[levels.integer(1000)];
     told[row] = Math.sqrt((1 - a) / a);
     classes[row] = BigInt(condition.uniform() < config.dropCondition ? 10 : labels[row]);
-    for (let i = row * 1024; i < (row + 1) * 1024; i++) x[i] = Math.sqrt(a) * x0[i] + Math.sqrt(1 - a) * eps[i];
+    for (let i = row * 1024; i < (row + 1) * 1024; i++)
+      x[i] = Math.sqrt(a) * x0[i] + Math.sqrt(1 - a) * eps[i];
   }
 
   const builder = new Builder();
