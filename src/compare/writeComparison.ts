@@ -1,13 +1,14 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { concatRows, rows } from "../base/tensor.ts";
 import { grid, writePng } from "../report/index.ts";
 import { writeAtomically } from "../training/atomicFile.ts";
 import type { Comparison, MethodResult, ModelComparison } from "./comparison.ts";
 import { comparisonPage } from "./page.ts";
 
 /**
- * Writes a comparison into a folder: index.html (self-contained), results.json, and one PNG grid per image model and
- * method that carries its recipe. Returns the paths. Throws FileError when the folder cannot be written.
+ * Writes a comparison into a folder: index.html (self-contained), results.json, and for an image model a PNG of all
+ * methods and one of each, which carry their recipes. Returns the paths. Throws FileError when the folder cannot be written.
  */
 export async function writeComparison(comparison: Comparison, out: string): Promise<string[]> {
   await mkdir(out, { recursive: true });
@@ -18,6 +19,8 @@ export async function writeComparison(comparison: Comparison, out: string): Prom
   };
   for (const model of comparison.models) {
     if (model.kind === "plane") continue;
+    const overview = join(out, `${fileName(model.model)}.png`);
+    if (await writeOverview(comparison, model, overview)) written.push(overview);
     for (const method of model.methods) {
       if (!method.x) continue;
       const path = join(out, `${fileName(`${model.model}-${method.guidance}`)}.png`);
@@ -28,6 +31,35 @@ export async function writeComparison(comparison: Comparison, out: string): Prom
   await write("results.json", `${JSON.stringify(comparisonJson(comparison), null, 2)}\n`);
   await write("index.html", comparisonPage(comparison));
   return written;
+}
+
+/** Seeds across in the overview. */
+const ACROSS = 16;
+
+/** One picture of an image model: a row a method, a column a seed. Returns whether there was anything to show. */
+async function writeOverview(
+  { command, versions }: Comparison,
+  model: ModelComparison,
+  path: string,
+): Promise<boolean> {
+  const shown = model.methods.filter(({ x }) => x !== undefined);
+  if (shown.length === 0) return false;
+  const columns = Math.min(ACROSS, model.seeds.length);
+  const images = concatRows(shown.map(({ x }) => rows(x!, 0, columns)));
+  const { sampler, steps, seeds, sigmas } = model;
+  const guidance = shown.map((method) => method.guidance).join(" | ");
+  const recipe = {
+    command,
+    versions,
+    model: model.model,
+    guidance,
+    seeds: seeds.slice(0, columns),
+    sampler,
+    steps,
+    sigmas,
+  };
+  await writePng(path, grid(images, { columns, scale: 2 }), recipe);
+  return true;
 }
 
 /** A comparison without its pictures, as programs read it. */

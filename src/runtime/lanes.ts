@@ -37,7 +37,7 @@ export function lanesRuntime({ lanes = availableParallelism() }: LanesOptions = 
         intraOpNumThreads: 1,
         interOpNumThreads: 1,
         graphOptimizationLevel: "all",
-        logSeverityLevel: 3,
+        logSeverityLevel: 4,
       };
       await Promise.all(workers.map((worker) => worker.call({ kind: "open", id, onnx, options }))).catch(
         (error: Error) => {

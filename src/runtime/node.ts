@@ -33,7 +33,7 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
           graphOptimizationLevel: optimisation,
           intraOpNumThreads: threads,
           interOpNumThreads: 1,
-          logSeverityLevel: 3,
+          logSeverityLevel: 4,
           ...(profile && { enableProfiling: true, profileFilePrefix: profile }),
         });
       } catch (error) {
