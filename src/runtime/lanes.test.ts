@@ -33,3 +33,13 @@ test("runs at the same time do not mix, and give what one thread gives", async (
 test.each([0, 1.5, -1])("there are not %s lanes", (lanes) => {
   expect(() => lanesRuntime({ lanes })).toThrow(UsageError);
 });
+
+test("disposing of it waits for what is still running", async () => {
+  const busy = lanesRuntime({ lanes: 2 });
+  const graph = trace({ x: { shape: [256, 256] } }, ({ x }) => ({ y: matmul(matmul(x, x), x) }));
+  const program = await busy.compile(graph);
+  const x = { data: new Float32Array(256 * 256).fill(1), shape: [256, 256] };
+  const running = [program.run({ x }), program.run({ x }), program.run({ x })];
+  await busy.dispose();
+  for (const { y } of await Promise.all(running)) expect(y.data[0]).toBe(65536);
+});

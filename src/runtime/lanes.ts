@@ -63,17 +63,23 @@ function startWorker(): LaneWorker {
   const worker = new Worker(new URL("./lane.mjs", import.meta.url));
   const waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
   let calls = 0;
+  /** Called once nothing is waited for. */
+  let idle: (() => void) | null = null;
   worker.unref();
   worker.on("message", ({ call, result, error }: { call: number; result?: never; error?: string }) => {
     const { resolve, reject } = waiting.get(call)!;
     waiting.delete(call);
-    if (waiting.size === 0) worker.unref();
+    if (waiting.size === 0) {
+      worker.unref();
+      idle?.();
+    }
     if (error === undefined) resolve(result!);
     else reject(new Error(error));
   });
   worker.on("error", (error) => {
     for (const { reject } of waiting.values()) reject(error);
     waiting.clear();
+    idle?.();
   });
   return {
     busy: 0,
@@ -85,7 +91,11 @@ function startWorker(): LaneWorker {
         worker.postMessage({ ...message, call });
       });
     },
-    end: () => worker.terminate(),
+    // A thread that is ended inside ONNX Runtime takes the process with it.
+    async end() {
+      if (waiting.size > 0) await new Promise<void>((resolve) => (idle = resolve));
+      await worker.terminate();
+    },
   };
 }
 
