@@ -10,6 +10,7 @@ import { mixtureOfData } from "../training/objectives/exactScore.ts";
 import type { CardRow, MethodResult, ModelComparison } from "./comparison.ts";
 import { type ImageReference, MANY_SAMPLES, imageReference, measureImages } from "./measureImages.ts";
 import { measurePlane, planeTruth } from "./measurePlane.ts";
+import { scoreField } from "./scoreField.ts";
 
 export interface CompareOptions {
   /** Ways of guiding. Default: the model's own list. */
@@ -27,6 +28,8 @@ export interface CompareOptions {
 }
 
 const PLANE_SAMPLES = 8192;
+/** What the figures of the tree show: the view of the autoguidance paper's. */
+export const PLANE_VIEW = { centre: [0.3, 0.3], halfSize: 1.2 } as const;
 /** Samples in the plane whose ways are drawn. */
 const WAYS = 24;
 /** Images sampled at once. */
@@ -76,7 +79,10 @@ export async function compareModel(model: Model, options: CompareOptions = {}): 
     extractor: plane ? "coordinates" : model.extractor ? extractorName(model) : null,
     reference: measure.reference,
     methods,
-    ...(plane && { logDensity: (points: Tensor) => mixtureOfData(model.config.data).logDensity(points, 0) }),
+    ...(plane && {
+      scores: await scoreField(model, PLANE_VIEW),
+      logDensity: (points: Tensor) => mixtureOfData(model.config.data).logDensity(points, 0),
+    }),
     card: cardRows(model),
   };
 }

@@ -41,10 +41,20 @@ export interface ModelComparison {
   /** What the samples were compared with, in words. */
   readonly reference: string | null;
   readonly methods: readonly MethodResult[];
+  /** 2-D: the exact score and the main network's, at one noise level. */
+  readonly scores?: ScoreField;
   /** 2-D: the true log density, for pictures. */
   readonly logDensity?: (points: Tensor) => Float64Array;
   /** Rows of results that came with the model: measured before, with many samples. */
   readonly card: readonly CardRow[];
+}
+
+/** Scores on a grid of points. All tensors are [n, 2]. */
+export interface ScoreField {
+  readonly sigma: number;
+  readonly points: Tensor;
+  readonly exact: Tensor;
+  readonly network: Tensor;
 }
 
 /** A result measured before and shipped with the model. */

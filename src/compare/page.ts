@@ -1,11 +1,12 @@
 import { type Tensor, rows } from "../base/tensor.ts";
-import { type Figure, type Section, densityUnderlay, htmlReport, scatter } from "../report/index.ts";
-import type { Comparison, MethodResult, ModelComparison } from "./comparison.ts";
+import { type Figure, type Section, arrows, densityUnderlay, htmlReport, scatter } from "../report/index.ts";
+import { PLANE_VIEW } from "./compareModel.ts";
+import type { Comparison, MethodResult, ModelComparison, ScoreField } from "./comparison.ts";
 import { cardTable, methodTable } from "./tables.ts";
 
 /** The whole tree and a close-up of a branch's end: the views of the autoguidance paper's figures. */
 const VIEWS = [
-  { name: "whole", view: { centre: [0.3, 0.3] as const, halfSize: 1.2 }, pixels: 280 },
+  { name: "whole", view: PLANE_VIEW, pixels: 280 },
   { name: "close-up", view: { centre: [0.45, 1.22] as const, halfSize: 0.3 }, pixels: 200 },
 ];
 
@@ -109,7 +110,22 @@ function planeSections(model: ModelComparison): Section[] {
       caption:
         "The same starting points under each method, from the noise level where they enter the picture.",
     },
+    ...(model.scores ? [scoreSection(model.model, model.scores)] : []),
   ];
+}
+
+function scoreSection(model: string, { sigma, points, exact, network }: ScoreField): Section {
+  const fields = [
+    { name: "exact score", points, vectors: exact },
+    { name: "the trained network's", points, vectors: network },
+  ];
+  return {
+    kind: "figures",
+    heading: `${model}: the score, exact and learned`,
+    figures: [{ svg: arrows({ fields, view: PLANE_VIEW, title: `sigma = ${sigma}`, size: 520 }) }],
+    caption:
+      "The gradient of the log density of noised data, (D - x) / sigma². Where both arrows agree, one covers the other.",
+  };
 }
 
 function firstRows(x: Tensor, count: number): Tensor {

@@ -67,7 +67,7 @@ export function comparisonJson({ command, versions, models }: Comparison): unkno
   return {
     command,
     versions,
-    models: models.map(({ logDensity: _, methods, ...model }) => ({
+    models: models.map(({ logDensity: _, scores: _scores, methods, ...model }) => ({
       ...model,
       methods: methods.map(
         ({ x: _x, labels: _labels, trajectories: _ways, outliers: _outliers, ...method }) => method,
