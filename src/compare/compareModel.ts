@@ -107,10 +107,7 @@ async function runMethod(model: Model, guidance: string, run: MethodRun): Promis
   const { label, signal } = options;
   try {
     buildGuidance(guidance, model.resources);
-    if (label === null && /cfg/.test(guidance))
-      throw new UsageError("cfg needs a condition to drop, and --label is none");
-    if (label === null && /classifier/.test(guidance))
-      throw new UsageError("classifier guidance needs a label");
+    if (label === null) checkUnconditional(guidance);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     return { guidance, skipped: error.message };
@@ -156,6 +153,15 @@ async function runMethod(model: Model, guidance: string, run: MethodRun): Promis
     labels: picturedLabels,
     ...(plane && { trajectories }),
   };
+}
+
+/** Throws UsageError for a method that needs a condition. */
+function checkUnconditional(guidance: string): void {
+  for (const { method } of parseGuidance(guidance)) {
+    if (method === "cfg") throw new UsageError("cfg needs a condition to drop, and --label is none");
+    if (method === "classifier")
+      throw new UsageError("classifier guidance needs a label, and --label is none");
+  }
 }
 
 /** The samples that are shown, where others were measured. */
