@@ -53,8 +53,8 @@ td.marked::after { position: absolute; top: 4px; right: 4px; }
 .zoom { display: inline-flex; align-items: center; gap: 10px; } .zoom[hidden] { display: none; }
 .zoom input { accent-color: var(--accent); width: 140px; }
 
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 350px), 1fr)); gap: 20px; align-items: start; }
-.figures.wide { grid-template-columns: repeat(auto-fit, minmax(min(100%, 500px), 1fr)); }
+.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 350px), 1fr)); gap: 20px; align-items: start; }
+.figures.wide { grid-template-columns: repeat(auto-fill, minmax(min(100%, 500px), 1fr)); }
 figure { margin: 0; min-width: 0; }
 figure > svg { display: block; width: 100%; max-width: 720px; height: auto; background: #fff; border: 1px solid var(--line); border-radius: 8px; }
 figcaption { margin-top: 8px; }
