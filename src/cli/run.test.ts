@@ -153,7 +153,13 @@ describe("compare", () => {
     const [none, cfg, classifier] = models[0].methods;
     expect([none.evaluations?.networks, cfg.evaluations?.networks]).toEqual([3, 6]);
     expect(classifier.skipped).toContain("classifier guidance needs a classifier");
-    expect(await readdir(out)).toEqual(["index.html", "results.json", "tiny-cfg-2.png", "tiny-none.png"]);
+    expect(await readdir(out)).toEqual([
+      "index.html",
+      "results.json",
+      "tiny-cfg-2.png",
+      "tiny-none.png",
+      "tiny.png",
+    ]);
 
     const again = join(root, "one");
     const picture = join(out, "tiny-cfg-2.png");
