@@ -67,14 +67,31 @@ describe("a network as a denoiser", () => {
   });
 
   test("masks are drawn anew at each noise level, and are the same when asked again", async () => {
-    const ask = (s: number) => denoiser.denoise(x, s, [{ condition: null, perturbation: masked }]);
-    const [[once], [again], [otherSeed]] = [
-      await ask(sigma),
-      await ask(sigma),
-      await denoiser.denoise(x, sigma, [{ condition: null, perturbation: { ...masked, seed: 4 } }]),
-    ];
-    expect(again.data).toEqual(once.data);
-    expect(otherSeed).not.toBeAllClose(once, { abs: 1e-5 });
+    const masks: number[][] = [];
+    const inner = nodeRuntime({ threads: 1 });
+    const recording: Runtime = {
+      ...inner,
+      async compile(graph) {
+        const program = await inner.compile(graph);
+        const run: typeof program.run = (feeds, fetches) => {
+          for (const [name, { data }] of Object.entries(feeds)) {
+            if (name.startsWith("mask") && name.includes("mid")) masks.push(Array.from(data, Number));
+          }
+          return program.run(feeds, fetches);
+        };
+        return { ...program, run };
+      },
+    };
+    const spied = denoiserOn(recording);
+    for (const s of [0.7, 0.7, 0.8]) await spied.denoise(x, s, [{ condition: null, perturbation: masked }]);
+    await spied.denoise(x, 0.7, [{ condition: null, perturbation: { ...masked, seed: 4 } }]);
+    await spied.dispose();
+    const [first, again, otherSigma, otherSeed] = masks;
+    expect(again).toEqual(first);
+    expect(otherSigma).not.toEqual(first);
+    expect(otherSeed).not.toEqual(first);
+    const share = first.reduce((a, b) => a + b, 0) / first.length;
+    expect(share).toBeAllClose(0.5, { abs: 4 * Math.sqrt(0.25 / first.length) });
   });
 
   test("names its attention layers, and refuses labels and shapes that do not fit in one sentence", async () => {

@@ -12,6 +12,13 @@ const fashionUnet: RunInput["network"] = {
   classes: 10,
 };
 
+const fashionTraining: Omit<RunInput["training"], "ema"> = {
+  batchSize: 32,
+  images: 304_000,
+  optimiser: { kind: "adam", learningRate: 1e-3, betas: [0.9, 0.99], clip: 1 },
+  schedule: { kind: "cosine", warmUpSteps: 300, final: 0.02 },
+};
+
 const tree = { dims: 2, layers: 4, sigmaData: 0.5 } as const;
 const treeTraining: Omit<RunInput["training"], "images"> = {
   batchSize: 4096,
@@ -37,10 +44,7 @@ export const presets: Readonly<Record<string, Preset>> = {
       data: { name: "fashion-mnist" },
       dropCondition: 0.1,
       training: {
-        batchSize: 32,
-        images: 304_000,
-        optimiser: { kind: "adam", learningRate: 1e-3, betas: [0.9, 0.99], clip: 1 },
-        schedule: { kind: "cosine", warmUpSteps: 300, final: 0.02 },
+        ...fashionTraining,
         ema: [
           { name: "ema", kind: "power", sigmaRel: 0.06 },
           { name: "short", kind: "power", sigmaRel: 0.02 },
@@ -58,10 +62,7 @@ export const presets: Readonly<Record<string, Preset>> = {
       data: { name: "fashion-mnist" },
       dropCondition: 0.1,
       training: {
-        batchSize: 32,
-        images: 304_000,
-        optimiser: { kind: "adam", learningRate: 1e-3, betas: [0.9, 0.99], clip: 1 },
-        schedule: { kind: "cosine", warmUpSteps: 300, final: 0.02 },
+        ...fashionTraining,
         ema: [{ name: "ema", kind: "power", sigmaRel: 0.06 }],
         previewEvery: 50_000,
       },
