@@ -1,4 +1,5 @@
 import { UsageError } from "../base/errors.ts";
+import { sizeOf } from "../base/tensor.ts";
 import { constantOf, smallKey } from "./constant.ts";
 import { evaluateCall } from "./evaluate.ts";
 import type { Attribute, Constant, DataType, Graph, Node } from "./graph.ts";
@@ -15,6 +16,7 @@ interface ApplyOptions {
   readonly domain?: string;
   readonly outputs?: number;
   readonly name?: string;
+  readonly metadata?: Call["metadata"];
 }
 
 /**
@@ -28,8 +30,10 @@ export class Builder {
   private readonly inputs = new Map<string, Value>();
   /** Small constants by their content. */
   private readonly constants = new Map<string, Value>();
-  /** Large ones by where their content lies in memory. */
-  private readonly largeConstants = new Map<ArrayBufferLike, Value[]>();
+  /** Large ones by identity, so that those which lie in a file are not read. */
+  private readonly largeConstants = new Map<Constant, Value>();
+  /** And by where their content lies in memory. */
+  private readonly views = new Map<ArrayBufferLike, Value[]>();
   private readonly known = new Map<string, readonly Value[]>();
   private readonly names = new Set<string>();
   /** How often a name had to be numbered. */
@@ -57,16 +61,23 @@ export class Builder {
   /** A tensor known now; small ones that are equal are one value. `name` is kept for large (named) ones. */
   constant(constant: Constant, name = "const"): Value {
     const key = smallKey(constant, FOLD_LIMIT);
-    const neighbours = this.largeConstants.get(constant.data.buffer) ?? [];
-    const found =
-      key !== null
-        ? this.constants.get(key)
-        : neighbours.find((value) => sameMemory(value.constant!, constant));
+    const found = key !== null ? this.constants.get(key) : this.largeConstant(constant);
     if (found) return found;
     const value = this.value(this.unique(name), constant.dtype, constant.shape, null, constant);
     if (key !== null) this.constants.set(key, value);
-    else this.largeConstants.set(constant.data.buffer, [...neighbours, value]);
+    else {
+      this.largeConstants.set(constant, value);
+      const { buffer } = inMemory(constant) ?? {};
+      if (buffer) this.views.set(buffer, [...(this.views.get(buffer) ?? []), value]);
+    }
     return value;
+  }
+
+  private largeConstant(constant: Constant): Value | undefined {
+    const found = this.largeConstants.get(constant);
+    const data = inMemory(constant);
+    if (found || !data) return found;
+    return this.views.get(data.buffer)?.find((value) => sameMemory(value.constant!, constant));
   }
 
   /** A constant from numbers. */
@@ -109,7 +120,16 @@ export class Builder {
 
     const types = rule.infer(site, inputs);
     const outputs: Value[] = [];
-    const call: Call = { id: this.calls.length, op, domain, name, inputs, attributes, outputs };
+    const call: Call = {
+      id: this.calls.length,
+      op,
+      domain,
+      name,
+      inputs,
+      attributes,
+      outputs,
+      metadata: options.metadata,
+    };
     types.forEach((type, i) => {
       outputs.push(this.value(this.unique(`${name}:${i}`), type.dtype, type.shape, call, null));
     });
@@ -173,9 +193,7 @@ export class Builder {
 
   /** The outputs, where they are known now and small. */
   private fold(rule: Rule, site: CallSite, inputs: readonly (Value | null)[]): readonly Value[] | null {
-    const small = inputs.every(
-      (input) => !input || (input.constant && input.constant.data.length <= FOLD_LIMIT),
-    );
+    const small = inputs.every((input) => !input || (input.constant && sizeOf(input.shape) <= FOLD_LIMIT));
     const folded =
       rule.fromShapes?.(site, inputs) ??
       (small
@@ -227,6 +245,11 @@ export function trace<I extends Readonly<Record<string, { dtype?: DataType; shap
   return builder.build(network(values, builder), { keepInputs: true });
 }
 
+/** The data of a constant that is in memory already; null for one whose data is read when looked at. */
+function inMemory(constant: Constant): Constant["data"] | null {
+  return Object.getOwnPropertyDescriptor(constant, "data")?.value ?? null;
+}
+
 function sameMemory(a: Constant, b: Constant): boolean {
   return (
     a.dtype === b.dtype &&
@@ -263,6 +286,7 @@ function toNode(call: Call, nameOf: (value: Value) => string): Node {
     inputs: call.inputs.map((input) => (input ? nameOf(input) : "")),
     outputs: call.outputs.map(nameOf),
     attributes: call.attributes,
+    ...(call.metadata && { metadata: call.metadata }),
   };
 }
 

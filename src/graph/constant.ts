@@ -1,5 +1,6 @@
 import { UsageError } from "../base/errors.ts";
 import { decodeFloat16, encodeFloat16 } from "../base/float16.ts";
+import { sizeOf } from "../base/tensor.ts";
 import type { Constant, ConstantArray, DataType } from "./graph.ts";
 
 /** A constant from numbers, rounded to what `dtype` holds (integers towards zero; bool: whether it is not 0). */
@@ -36,25 +37,45 @@ export function dataOf(dtype: DataType, numbers: ArrayLike<number>): ConstantArr
       return Uint8Array.from(numbers);
     case "bool":
       return Uint8Array.from(numbers, (n) => Number(n !== 0));
-    case "string":
-      throw new UsageError("a constant of text cannot be made from numbers");
     default:
-      return dtype satisfies never;
+      throw new UsageError(`a constant of ${dtype} cannot be made from numbers`);
   }
 }
 
-/** The elements as numbers. int64 beyond 2^53 lose digits. */
+/** The types whose elements are numbers of one array element each. */
+const plain: ReadonlySet<DataType> = new Set<DataType>([
+  "float32",
+  "float64",
+  "int32",
+  "int16",
+  "int8",
+  "uint32",
+  "uint16",
+  "uint8",
+  "bool",
+]);
+
+/** Whether `numbersOf` and `constantOf` know the type. */
+export function hasNumbers(dtype: DataType): boolean {
+  return plain.has(dtype) || ["int64", "uint64", "float16", "bfloat16"].includes(dtype);
+}
+
+/** The elements as numbers. Throws UsageError for types that are not numbers of whole bytes. int64 beyond 2^53 lose digits. */
 export function numbersOf({ dtype, data }: Constant): Float64Array {
   if (data instanceof BigInt64Array || data instanceof BigUint64Array) return Float64Array.from(data, Number);
   if (dtype === "float16") return Float64Array.from(decodeFloat16(data as Uint16Array));
   if (dtype === "bfloat16") return Float64Array.from(decodeBfloat16(data as Uint16Array));
+  if (!plain.has(dtype)) throw new UsageError(`a constant of ${dtype} cannot be read as numbers`);
   return Float64Array.from(data);
 }
 
-/** A text equal for equal constants of at most `limit` elements; null for larger ones. */
-export function smallKey({ data, dtype, shape }: Constant, limit: number): string | null {
-  if (data.length > limit) return null;
-  const values = Array.from(data as ArrayLike<number | bigint>, (x) => (Object.is(x, -0) ? "-0" : String(x)));
+/** A text equal for equal constants of at most `limit` elements; null for larger ones, and for text. */
+export function smallKey(constant: Constant, limit: number): string | null {
+  const { dtype, shape } = constant;
+  if (dtype === "string" || sizeOf(shape) > limit) return null;
+  const values = Array.from(constant.data as ArrayLike<number | bigint>, (x) =>
+    Object.is(x, -0) ? "-0" : String(x),
+  );
   return `${dtype}[${shape.join(",")}]${values.join(",")}`;
 }
 

@@ -1,7 +1,7 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FileError } from "../base/errors.ts";
 import { sizeOf } from "../base/tensor.ts";
-import { clampedBigInt } from "./constant.ts";
+import { clampedBigInt, hasNumbers } from "./constant.ts";
 import { dataTypeOf, onnxCodeOf } from "./dataTypes.ts";
 import { elementsOf } from "./onnxElements.ts";
 import type { Attribute, Constant, DataType, Dim, Graph, NamedType, Node } from "./graph.ts";
@@ -88,6 +88,8 @@ function attributeProto(name: string, attribute: Attribute): AttributeProto {
     }
     case "tensor":
       return create(AttributeProtoSchema, { name, type: Kind.TENSOR, t: tensorProto(attribute.value, "") });
+    default:
+      throw new FileError(`attributes of the kind ${attribute.kind} are not written yet`);
   }
 }
 
@@ -208,7 +210,8 @@ function typeOf({ name, type }: ValueInfoProto, wrong: Wrong): NamedType {
 
 function dtypeOf(code: number, name: string, wrong: Wrong): DataType {
   const dtype = dataTypeOf(code);
-  if (!dtype) throw wrong(`has a "${name}" of element type ${Code[code] ?? code}, which is not read yet`);
+  if (!dtype || !(hasNumbers(dtype) || dtype === "string"))
+    throw wrong(`has a "${name}" of element type ${Code[code] ?? code}, which is not read yet`);
   return dtype;
 }
 

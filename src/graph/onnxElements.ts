@@ -2,8 +2,10 @@ import type { ConstantArray, DataType } from "./graph.ts";
 import type { TensorProto } from "./proto/onnx_pb.ts";
 
 /** The elements, copied; null when the bytes are no whole number of them. */
-export function elementsOf(proto: TensorProto, dtype: Exclude<DataType, "string">): ConstantArray | null {
-  const { width, ofBytes, ofList } = storages[dtype];
+export function elementsOf(proto: TensorProto, dtype: DataType): ConstantArray | null {
+  const storage = storages[dtype];
+  if (!storage) return null;
+  const { width, ofBytes, ofList } = storage;
   const raw = proto.rawData;
   if (!raw || raw.length === 0) return ofList(proto);
   return raw.length % width === 0 ? ofBytes(new Uint8Array(raw).buffer) : null;
@@ -26,7 +28,7 @@ const bits8: Storage = {
   ofBytes: (bytes) => new Uint8Array(bytes),
   ofList: (proto) => Uint8Array.from(proto.int32Data),
 };
-const storages: Readonly<Record<Exclude<DataType, "string">, Storage>> = {
+const storages: Readonly<Partial<Record<DataType, Storage>>> = {
   float32: {
     width: 4,
     ofBytes: (bytes) => new Float32Array(bytes),

@@ -64,6 +64,7 @@ function compute(
       domain: node.domain,
       outputs: node.outputs.length,
       name: node.name || node.op,
+      metadata: node.metadata,
     })
   );
 }

@@ -24,6 +24,8 @@ export interface Call {
   readonly inputs: readonly (Value | null)[];
   readonly attributes: Readonly<Record<string, Attribute>>;
   readonly outputs: readonly Value[];
+  /** What the exporter noted of the node that this call was made from. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** What the functions of this folder take where a tensor is wanted: numbers become scalars of the other operand's type. */
