@@ -273,9 +273,27 @@ function callKey(
   return `${domain}:${op}(${names})[${tags.join(";")}]${outputs}`;
 }
 
-function attributeKey(attribute: Attribute): string {
-  const value = attribute.kind === "tensor" ? smallKey(attribute.value, Infinity) : String(attribute.value);
-  return `${attribute.kind} ${JSON.stringify(value)}`;
+function attributeKey({ kind, value }: Attribute): string {
+  switch (kind) {
+    case "tensor":
+      return `${kind} ${smallKey(value, Infinity) ?? identityOf(value)}`;
+    case "tensors":
+    case "graph":
+    case "graphs":
+      return `${kind} ${identityOf(value)}`;
+    default:
+      return `${kind} ${JSON.stringify(String(value))}`;
+  }
+}
+
+const identities = new WeakMap<object, number>();
+let objects = 0;
+
+/** A number for this very object: what cannot be compared is equal to itself only. */
+function identityOf(value: object): number {
+  const known = identities.get(value) ?? objects++;
+  identities.set(value, known);
+  return known;
 }
 
 function toNode(call: Call, nameOf: (value: Value) => string): Node {
