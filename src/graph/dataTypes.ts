@@ -45,3 +45,11 @@ export function dataTypeOf(code: number): DataType | undefined {
 export function isFloat(dtype: DataType): boolean {
   return dtype === "float32" || dtype === "float64" || dtype === "float16" || dtype === "bfloat16";
 }
+
+/** Bits that one element takes in a file; 0 for text, whose length differs. */
+export function bitsOf(dtype: DataType): number {
+  if (dtype === "string") return 0;
+  if (dtype === "bool" || dtype.startsWith("float8")) return 8;
+  if (dtype === "bfloat16") return 16;
+  return Number(/\d+/.exec(dtype)![0]);
+}

@@ -1,4 +1,5 @@
 export { Builder, trace } from "./builder.ts";
+export { type Cost, type NodeCost, type OperatorCost, costOf } from "./cost.ts";
 export { gradients } from "./gradients.ts";
 export type { Attribute, Constant, DataType, Dim, Graph, NamedType, Node, TensorType } from "./graph.ts";
 export { readOnnx, writeOnnx } from "./onnx.ts";
