@@ -7,7 +7,7 @@
  * Heun's method, two networks (64 and 32 wide). Two cores each, one run of both in alternation.
  */
 import { philox } from "../src/base/philox.ts";
-import { guide } from "../src/guidance/guidance.ts";
+import { guide } from "../src/guidance/guide.ts";
 import { compose } from "../src/guidance/guidance.ts";
 import { autoguidance } from "../src/guidance/weak/weakerNetwork.ts";
 import { heun } from "../src/diffusion/samplers/heun.ts";

@@ -24,7 +24,7 @@ function deceived(denoiser: Denoiser<Labels>, weight: number): Term<Labels> {
     denoise: (x, sigma, branches) => denoiser.denoise(x, 1.25 * sigma, branches),
   };
   const interval = { low: 0.2, high: 5 };
-  return { method: "deceived", weight, interval, from: weak, weak: (condition) => ({ condition }) };
+  return { method: "deceived", weight, interval, from: weak, weak: ({ condition }) => ({ condition }) };
 }
 
 const model = await openModel(nodeRuntime(), process.argv[2] ?? "fashion-mnist");

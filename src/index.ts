@@ -28,14 +28,16 @@ export type { SampleOptions, Samples } from "./models/sample.ts";
 export { sample, sampleAll } from "./models/sample.ts";
 
 // Guidance.
-export type { GuidanceResources } from "./guidance/build.ts";
+export type { GuidanceResources } from "./guidance/resources.ts";
 export { buildGuidance } from "./guidance/build.ts";
-export type { EvaluationCount, Guidance, Guided, Push, Term } from "./guidance/guidance.ts";
-export { compose, guide, unguided } from "./guidance/guidance.ts";
+export type { Guidance, Push, Term } from "./guidance/guidance.ts";
+export type { EvaluationCount, Guided } from "./guidance/guide.ts";
+export { compose, unguided } from "./guidance/guidance.ts";
+export { guide } from "./guidance/guide.ts";
 export type { Interval } from "./guidance/interval.ts";
 export { everywhere } from "./guidance/interval.ts";
 export { methods } from "./guidance/methods.ts";
-export type { NoiseAwareClassifier } from "./guidance/push/classifier.ts";
+export type { NoiseAwareClassifier } from "./guidance/resources.ts";
 export { classifierGuidance } from "./guidance/push/classifier.ts";
 export { formatGuidance, parseGuidance } from "./guidance/spec.ts";
 export { cfg } from "./guidance/weak/condition.ts";
@@ -43,7 +45,7 @@ export { pag } from "./guidance/weak/perturbedAttention.ts";
 export { autoguidance } from "./guidance/weak/weakerNetwork.ts";
 
 // Diffusion: noise levels, samplers, exact oracles.
-export type { Branch, Denoiser, Evaluate, Labels } from "./diffusion/denoiser.ts";
+export type { Branch, Denoiser, Evaluate, Labels, Prediction } from "./diffusion/denoiser.ts";
 export { last } from "./diffusion/last.ts";
 export { mixtureClassifier, mixtureDenoiser } from "./diffusion/oracles/classes.ts";
 export { gaussian } from "./diffusion/oracles/gaussian.ts";

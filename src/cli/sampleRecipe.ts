@@ -100,7 +100,8 @@ function partsOf(bundle: Bundle, guidance: string): Record<string, string> {
       parts.unconditional = bundle.unconditional;
     }
     if (spec.method === "autoguidance") {
-      parts.guide = bundle.guides[spec.guide ?? Object.keys(bundle.guides)[0]] ?? null;
+      parts.guide =
+        bundle.guides[(spec.guide as string | undefined) ?? Object.keys(bundle.guides)[0]] ?? null;
     }
   }
   return Object.fromEntries(

@@ -1,6 +1,6 @@
 import type { Tensor } from "../base/tensor.ts";
 import type { Labels } from "../diffusion/denoiser.ts";
-import type { EvaluationCount } from "../guidance/guidance.ts";
+import type { EvaluationCount } from "../guidance/guide.ts";
 
 /** What one way of guiding gave, or why it could not be used. */
 export interface MethodResult {

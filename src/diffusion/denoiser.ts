@@ -20,5 +20,14 @@ export interface Denoiser<C = Labels> {
   denoise(x: Tensor, sigma: number, branches: readonly Branch<C>[]): Promise<readonly Tensor[]>;
 }
 
-/** What a sampler calls: the (guided) prediction of x0 at (x, sigma). */
-export type Evaluate = (x: Tensor, sigma: number) => Promise<Tensor>;
+/** A prediction of x0 as a sampler takes it. */
+export interface Prediction extends Tensor {
+  /** The prediction whose noise (x - renoise)/sigma the sampler puts back instead of its own (CFG++). Absent: its own. */
+  readonly renoise?: Tensor;
+}
+
+/**
+ * What a sampler calls: the (guided) prediction of x0 at (x, sigma). `step` is the number of the sampler's step from 0,
+ * the same in all evaluations of one step: guidance with a memory goes on once a step. Absent: every call is a step.
+ */
+export type Evaluate = (x: Tensor, sigma: number, step?: number) => Promise<Prediction>;

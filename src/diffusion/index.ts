@@ -10,7 +10,7 @@ export {
   timestepOfSigma,
   timestepSigmas,
 } from "./betas.ts";
-export type { Branch, Denoiser, Evaluate, Labels } from "./denoiser.ts";
+export type { Branch, Denoiser, Evaluate, Labels, Prediction } from "./denoiser.ts";
 export { last } from "./last.ts";
 export type { MixtureClassifier } from "./oracles/classes.ts";
 export { mixtureClassifier, mixtureDenoiser } from "./oracles/classes.ts";

@@ -1,14 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { UsageError } from "../base/errors.ts";
+import { tensor } from "../base/tensor.ts";
 import type { Labels } from "../diffusion/denoiser.ts";
 import { toyClassifier, toyDenoiser } from "../testing/toyModel.ts";
 import { buildGuidance } from "./build.ts";
-import type { GuidanceResources } from "./build.ts";
-import { guide } from "./guidance.ts";
+import type { GuidanceResources } from "./resources.ts";
+import { guide } from "./guide.ts";
 import { everywhere } from "./interval.ts";
 
 const [early, small, unconditional] = [0.6, 0.7, 0.8].map(toyDenoiser);
 const labels: Labels = [1];
+const moment = { x: tensor([0, 0], [1, 2]), sigma: 1, step: 0, seeds: [0] };
 const full: GuidanceResources = {
   conditional: true,
   unconditional,
@@ -42,7 +44,7 @@ describe("what is built", () => {
   test("PAG's scale s is weight s + 1", () => {
     const [term] = buildGuidance("pag:2.5,layers=mid|2,kind=off-diagonal-mask,p=0.5,seed=7", full).terms;
     expect(term.weight).toBe(3.5);
-    expect(term.weak(labels)).toEqual({
+    expect(term.weak({ condition: labels }, moment)).toEqual({
       condition: labels,
       perturbation: { kind: "off-diagonal-mask", layers: ["mid", 2], p: 0.5, seed: 7 },
     });

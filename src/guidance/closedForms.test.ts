@@ -15,7 +15,8 @@ import {
 import { heun } from "../diffusion/samplers/heun.ts";
 import { karras } from "../diffusion/sigmas.ts";
 import { extrapolate } from "./combine/extrapolate.ts";
-import { compose, guide } from "./guidance.ts";
+import { compose } from "./guidance.ts";
+import { guide } from "./guide.ts";
 import { autoguidance } from "./weak/weakerNetwork.ts";
 import { cfg } from "./weak/condition.ts";
 

@@ -5,9 +5,10 @@ import type { Denoiser, Labels } from "../diffusion/denoiser.ts";
 import { recording } from "../testing/recording.ts";
 import { toyClassifier, toyDenoiser } from "../testing/toyModel.ts";
 import { buildGuidance } from "./build.ts";
-import type { GuidanceResources } from "./build.ts";
-import { compose, guide, unguided } from "./guidance.ts";
-import type { EvaluationCount } from "./guidance.ts";
+import type { GuidanceResources } from "./resources.ts";
+import { compose, unguided } from "./guidance.ts";
+import { guide } from "./guide.ts";
+import type { EvaluationCount } from "./guide.ts";
 import { cfg } from "./weak/condition.ts";
 import { pag } from "./weak/perturbedAttention.ts";
 

@@ -1,24 +1,86 @@
 import { UsageError } from "../base/errors.ts";
 import type { Tensor } from "../base/tensor.ts";
-import { axpy } from "../base/tensor.ts";
-import type { Branch, Denoiser, Evaluate } from "../diffusion/denoiser.ts";
-import { ask, sameWanted } from "./ask.ts";
-import type { Wanted } from "./ask.ts";
-import { extrapolate } from "./combine/extrapolate.ts";
-import { inInterval } from "./interval.ts";
+import type { Branch, Denoiser, Prediction } from "../diffusion/denoiser.ts";
 import type { Interval } from "./interval.ts";
+import type { Weight, WeightNow } from "./weight.ts";
+
+/** Where a sampling stands when guidance is asked. */
+export interface Moment {
+  /** [batch, ...dims], with noise of standard deviation sigma. */
+  readonly x: Tensor;
+  readonly sigma: number;
+  /** The sampler's step, from 0. */
+  readonly step: number;
+  /** The seed of each row, for methods that draw: a draw depends on a row's seed, not on its place in the batch. */
+  readonly seeds: readonly number[];
+}
 
 /** Guidance by a worse prediction: the strong prediction moves away from a weak one. */
 export interface Term<C> {
   readonly method: string;
   /** w in weak + w*(strong - weak); 1 is off. */
-  readonly weight: number;
+  readonly weight: Weight;
   /** Outside it the term is off. */
   readonly interval: Interval;
-  /** How the weak prediction is asked for, given the strong prediction's condition (null: unconditional). */
-  weak(condition: C | null): Branch<C>;
+  /** How the weak prediction is asked for, given how the strong one is. */
+  weak(strong: Branch<C>, moment: Moment): Branch<C>;
   /** Where the weak prediction comes from; absent: the denoiser of the strong prediction. */
   readonly from?: Denoiser<C>;
+  /** The sample that the weak prediction is of, made from the strong prediction; absent: x itself. */
+  degrade?(moment: Moment, strong: Prediction, branch: Branch<C>): Promise<Tensor> | Tensor;
+  /** How the two predictions meet; absent: by extrapolation. */
+  readonly combine?: Combine;
+}
+
+/** A pair of predictions of x0, and how far the strong one is to move away from the weak one. */
+export interface Pair extends Moment {
+  readonly strong: Prediction;
+  readonly weak: Tensor;
+  /** 1 is off; a row whose weight is 1 keeps the strong prediction whatever `combine` makes of it. */
+  readonly weight: WeightNow;
+}
+
+/** What a method with a memory gives: its result, and what it knows from now on. */
+export interface WithState<S> {
+  readonly denoised: Prediction;
+  readonly state: S;
+}
+
+/**
+ * How a strong and a weak prediction meet. Rows are independent. A memory is a value: `init` makes it, `combine` gives the
+ * next. It advances once a step of the sampler, by the first evaluation in it; further ones of that step start from
+ * the same state and theirs is dropped.
+ */
+export interface Combine<S = unknown> {
+  readonly method: string;
+  /** Weights of 1 are off and cost nothing. False for methods that act at every weight (CFG++). Default true. */
+  readonly offAtOne?: boolean;
+  /** Whether its predictions say whose noise is put back, which only some samplers can do. Default false. */
+  readonly renoises?: boolean;
+  init?(rows: number): S;
+  combine(pair: Pair, state: S): WithState<S>;
+  /** Whether the weak prediction is no longer needed, by any row. */
+  finished?(state: S): boolean;
+}
+
+/** A correction of the guided prediction. */
+export interface Adjust<S = unknown> {
+  readonly method: string;
+  readonly interval: Interval;
+  /** Whether it compares with the strong prediction, and so does nothing where no term and no push acts. */
+  readonly relative: boolean;
+  init?(rows: number): S;
+  adjust(
+    guided: Moment & { readonly strong: Prediction; readonly denoised: Prediction },
+    state: S,
+  ): WithState<S>;
+}
+
+/** A change of how the strong prediction is asked for (CADS: a noisy condition). Weak predictions see the change too. */
+export interface Change<C> {
+  readonly method: string;
+  readonly interval: Interval;
+  change(branch: Branch<C>, moment: Moment): Branch<C>;
 }
 
 /** Guidance by a gradient: the prediction of x0 moves by sigma^2 * scale * gradient. */
@@ -37,33 +99,26 @@ export interface Push<C> {
 /** "condition": the conditional prediction. "null": the unconditional one, to which a push adds the condition. */
 export type Base = "condition" | "null";
 
+/** A part of a guidance. */
+export type Part<C> = Term<C> | Push<C> | Adjust | Change<C>;
+
 /** A way of guiding, as data: what is asked for, and how what comes back is combined. */
 export interface Guidance<C> {
   readonly terms: readonly Term<C>[];
   readonly pushes: readonly Push<C>[];
+  /** In the order in which they act. */
+  readonly adjusts: readonly Adjust[];
+  readonly changes: readonly Change<C>[];
   /** Which prediction is the strong one. */
   readonly base: Base;
   /** How the strong prediction is asked for. */
   strong(condition: C | null): Branch<C>;
   /** Where the strong prediction comes from; absent: the denoiser given to `guide`. */
   readonly from?: Denoiser<C>;
+  /** Whether it needs a sampler that can put back another prediction's noise. */
+  readonly renoises: boolean;
   /** For people: "cfg:4+pag:3". */
   readonly label: string;
-}
-
-/** What was computed so far, per sample (per row of x). */
-export interface EvaluationCount {
-  /** Predictions by networks: 1 for the strong one and 1 for each distinct weak one, of whatever size their network is. */
-  readonly networks: number;
-  /** Gradients of classifiers. */
-  readonly gradients: number;
-}
-
-export interface Guided {
-  /** What a sampler calls: the guided prediction of x0. */
-  readonly evaluate: Evaluate;
-  /** The sum over all calls of `evaluate` since `guide` returned; read it after a run. */
-  readonly evaluations: EvaluationCount;
 }
 
 export interface ComposeOptions<C> {
@@ -78,25 +133,32 @@ export interface ComposeOptions<C> {
 /**
  * The guidance that applies all `parts` at once:
  *
- *   D = strong + sum over terms (w_i - 1)*(strong - weak_i) + sum over pushes sigma^2 * scale_j * gradient_j
+ *   D = strong + sum over terms (combine_i(strong, weak_i) - strong) + sum over pushes sigma^2 * scale_j * gradient_j
  *
- * Their order does not matter. The strong prediction is the conditional one, except that pushes alone start from the
+ * and then the adjustments one after the other; by default combine_i = weak_i + w_i*(strong - weak_i). The order of terms and
+ * pushes does not matter. The strong prediction is the conditional one, except that pushes alone start from the
  * unconditional one: a classifier then turns an unconditional network into a conditional one. A push's own `base`
- * overrides that. Throws a UsageError if two pushes name different bases.
+ * overrides that. Throws a UsageError if two pushes name different bases, or two terms put back noise.
  */
-export function compose<C>(
-  parts: readonly (Term<C> | Push<C>)[],
-  options: ComposeOptions<C> = {},
-): Guidance<C> {
+export function compose<C>(parts: readonly Part<C>[], options: ComposeOptions<C> = {}): Guidance<C> {
   const terms = parts.filter((part) => "weak" in part);
   const pushes = parts.filter((part) => "gradient" in part);
+  const renoising = terms.filter((term) => term.combine?.renoises);
+  if (renoising.length > 1) {
+    throw new UsageError(
+      `only one method of a guidance can put back its noise, got ${renoising.map(({ method }) => method).join(", ")}: leave one out`,
+    );
+  }
   const base = options.base ?? baseOf(terms, pushes);
   return {
     terms,
     pushes,
+    adjusts: parts.filter((part) => "adjust" in part),
+    changes: parts.filter((part) => "change" in part),
     base,
     strong: (condition) => ({ condition: base === "null" ? null : condition }),
     from: base === "null" ? options.unconditional : undefined,
+    renoises: renoising.length > 0,
     label: options.label ?? (parts.map((part) => part.method).join("+") || "none"),
   };
 }
@@ -117,51 +179,9 @@ export function unguided<C>(): Guidance<C> {
   return compose<C>([]);
 }
 
-/**
- * The denoiser guided towards `condition`, ready for a sampler, with the count of what it computes.
- *
- * A term of weight exactly 1, a push of scale exactly 0, and either outside its interval are not evaluated; with none
- * left, the strong prediction is returned as it came. All branches of one denoiser at one sigma are asked for in one
- * call. condition holds for every row of every x (labels: one per row); null asks for unconditional samples.
- * Throws a UsageError for a term whose weak prediction would be the strong one itself.
- */
-export function guide<C>(denoiser: Denoiser<C>, condition: C | null, guidance: Guidance<C>): Guided {
-  const count = { networks: 0, gradients: 0 };
-  const strong: Wanted<C> = { from: guidance.from ?? denoiser, branch: guidance.strong(condition) };
-  const terms = guidance.terms
-    .filter((term) => term.weight !== 1)
-    .map((term) => ({ ...term, wanted: weakOf(term, strong) }));
-  const pushes = guidance.pushes.filter((push) => push.scale !== 0);
-
-  async function evaluate(x: Tensor, sigma: number): Promise<Tensor> {
-    // Predictions.
-    const active = terms.filter((term) => inInterval(sigma, term.interval));
-    const { predictions, evaluations } = await ask([strong, ...active.map((term) => term.wanted)], x, sigma);
-    count.networks += evaluations;
-
-    // Away from the weak ones.
-    const weaks = active.map(({ weight }, i) => ({ weight, denoised: predictions[i + 1] }));
-    let denoised = extrapolate(predictions[0], weaks);
-
-    // Along the gradients.
-    for (const push of pushes) {
-      if (!inInterval(sigma, push.interval)) continue;
-      const gradient = await push.gradient(x, sigma, condition);
-      count.gradients += 1;
-      denoised = axpy(sigma * sigma * push.scale, gradient, denoised);
-    }
-    return denoised;
-  }
-  return { evaluate, evaluations: count };
-}
-
-function weakOf<C>(term: Term<C>, strong: Wanted<C>): Wanted<C> {
-  const wanted = { from: term.from ?? strong.from, branch: term.weak(strong.branch.condition) };
-  if (sameWanted(wanted, strong)) {
-    throw new UsageError(
-      `${term.method} would compare a prediction with itself; the weak one must differ in its condition ` +
-        "(give a label, and no base=null), its perturbation or its network",
-    );
-  }
-  return wanted;
+/** A combination or adjustment with a memory of its own type, as the rest sees it: whose memory is its own affair. */
+export function stateful<S, P extends Combine<S> | Adjust<S>>(
+  part: P,
+): P extends Combine<S> ? Combine : Adjust {
+  return part as unknown as P extends Combine<S> ? Combine : Adjust;
 }

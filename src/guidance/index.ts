@@ -1,16 +1,34 @@
 /** Guidance: how worse predictions are made, how predictions meet, and the text that asks for it. */
-export type { GuidanceResources } from "./build.ts";
 export { buildGuidance } from "./build.ts";
 export type { WeightedWeak } from "./combine/extrapolate.ts";
 export { extrapolate } from "./combine/extrapolate.ts";
-export type { Base, ComposeOptions, EvaluationCount, Guidance, Guided, Push, Term } from "./guidance.ts";
-export { compose, guide, unguided } from "./guidance.ts";
+export type {
+  Adjust,
+  Base,
+  Change,
+  Combine,
+  ComposeOptions,
+  Guidance,
+  Moment,
+  Pair,
+  Part,
+  Push,
+  Term,
+  WithState,
+} from "./guidance.ts";
+export { compose, unguided } from "./guidance.ts";
+export type { EvaluationCount, Guided, GuideOptions } from "./guide.ts";
+export { guide } from "./guide.ts";
 export type { Interval } from "./interval.ts";
 export { everywhere, inInterval } from "./interval.ts";
-export type { Method, MethodOption, MethodSpec } from "./methods.ts";
+export type { Method, MethodOption } from "./method.ts";
+export type { MethodSpec } from "./methods.ts";
 export { methodNamed, methods } from "./methods.ts";
-export type { ClassifierGuidanceOptions, NoiseAwareClassifier } from "./push/classifier.ts";
+export type { ClassifierGuidanceOptions } from "./push/classifier.ts";
 export { classifierGuidance } from "./push/classifier.ts";
+export type { GuidanceResources, NoiseAwareClassifier } from "./resources.ts";
+export type { WeightSpec } from "./schedules.ts";
+export { weightOf } from "./schedules.ts";
 export type { PartialSpec } from "./spec.ts";
 export { completeSpec, formatGuidance, parseGuidance } from "./spec.ts";
 export type { CfgOptions } from "./weak/condition.ts";
@@ -19,3 +37,4 @@ export type { PagOptions } from "./weak/perturbedAttention.ts";
 export { pag } from "./weak/perturbedAttention.ts";
 export type { AutoguidanceOptions } from "./weak/weakerNetwork.ts";
 export { autoguidance } from "./weak/weakerNetwork.ts";
+export type { Weight, WeightSchedule } from "./weight.ts";

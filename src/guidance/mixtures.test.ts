@@ -8,7 +8,7 @@ import type { Mixture } from "../diffusion/oracles/mixture.ts";
 import { heun } from "../diffusion/samplers/heun.ts";
 import { exponential } from "../diffusion/sigmas.ts";
 import { buildGuidance } from "./build.ts";
-import { guide } from "./guidance.ts";
+import { guide } from "./guide.ts";
 
 // One-dimensional mixtures guided with exact predictions along the probability-flow ODE, from N(0, 80^2).
 // The expected values are of 4001 quantiles; the 401 of these tests lose a little of the tails: up to 7e-4 of the spread and 0.012

@@ -2,8 +2,9 @@ import { expect, test } from "vitest";
 import { UsageError } from "../base/errors.ts";
 import { everywhere } from "./interval.ts";
 import { methods } from "./methods.ts";
-import type { Method, MethodSpec } from "./methods.ts";
-import { completeSpec, formatGuidance, parseGuidance } from "./spec.ts";
+import type { Method } from "./method.ts";
+import type { MethodSpec } from "./methods.ts";
+import { completeSpec, formatGuidance, optionsAlone, parseGuidance } from "./spec.ts";
 
 const cfg4: MethodSpec = { method: "cfg", weight: 4, interval: everywhere };
 const pag3: MethodSpec = { method: "pag", scale: 3, interval: everywhere, layers: ["mid"], kind: "identity" };
@@ -37,6 +38,18 @@ test.each<[string, readonly MethodSpec[]]>([
   ["classifier", [{ method: "classifier", scale: 1, interval: everywhere }]],
   ["classifier:2,base=null", [{ method: "classifier", scale: 2, interval: everywhere, base: "null" }]],
   ["cfg:4+pag:scale=3", [cfg4, pag3]],
+  ["cfg:4~apg:eta=0.5", [{ ...cfg4, combine: { method: "apg", eta: 0.5, cap: 0, momentum: 0 } }]],
+  ["apg:4,eta=0.5", [{ ...cfg4, combine: { method: "apg", eta: 0.5, cap: 0, momentum: 0 } }]],
+  [
+    "pag:3~apg+rescale:0.5",
+    [
+      { ...pag3, combine: { method: "apg", eta: 0, cap: 0, momentum: 0 } },
+      { method: "rescale", amount: 0.5, interval: everywhere, space: "v" },
+    ],
+  ],
+  ["cfg:linear(4)", [{ ...cfg4, weight: { kind: "linear", weight: 4 } }]],
+  ["cfg:beta(4|2|3)", [{ ...cfg4, weight: { kind: "beta", weight: 4, a: 2, b: 3 } }]],
+  ["cfg:rows(1|2|4)", [{ ...cfg4, weight: { kind: "rows", weights: [1, 2, 4] } }]],
   [" cfg:4 + pag:3 , layers=mid ", [cfg4, pag3]],
   ["cfg:+4+cfg:1e+3+pag", [cfg4, { ...cfg4, weight: 1000 }, pag3]],
 ])("%s means what it says", (text, specs) => {
@@ -57,8 +70,8 @@ test.each([
 });
 
 test.each([
-  ["", /unknown guidance method "".*none, cfg, pag, autoguidance, classifier/],
-  ["cgf:4", /unknown guidance method "cgf".*none, cfg, pag, autoguidance, classifier/],
+  ["", /unknown guidance method "".*none, cfg, pag, autoguidance/],
+  ["cgf:4", /unknown guidance method "cgf".*none, cfg, pag, autoguidance/],
   ["constructor:4", /unknown guidance method "constructor"/],
   ["cfg:4++pag", /unknown guidance method ""/],
   ["cfg:4+", /unknown guidance method ""/],
@@ -68,12 +81,12 @@ test.each([
   ["cfg:toString=4", /cfg has no option "toString"/],
   ["cfg:4,5", /"5" in "cfg:4,5" is not KEY=VALUE/],
   ["cfg:4,weight=5", /weight twice/],
-  ["cfg:", /weight of cfg must be a finite number, got ""/],
-  ["cfg:four", /weight of cfg must be a finite number, got "four"/],
-  ["cfg:NaN", /finite number, got "NaN"/],
-  ["cfg:Infinity", /finite number, got "Infinity"/],
+  ["cfg:", /weight of cfg must be a finite number or a schedule, such as linear\(4\), got ""/],
+  ["cfg:four", /weight of cfg must be a finite number or a schedule, such as linear\(4\), got "four"/],
+  ["cfg:NaN", /finite number or a schedule, such as linear\(4\), got "NaN"/],
+  ["cfg:Infinity", /finite number or a schedule, such as linear\(4\), got "Infinity"/],
   ["cfg:1e999", /finite number/],
-  ["cfg:0x10", /finite number, got "0x10"/],
+  ["cfg:0x10", /finite number or a schedule, such as linear\(4\), got "0x10"/],
   ["cfg:4,interval=2", /interval of cfg must be LOW\.\.HIGH.*got "2"/],
   ["cfg:4,interval=2..1", /interval of cfg must be LOW\.\.HIGH/],
   ["cfg:4,interval=1..1", /interval of cfg must be LOW\.\.HIGH/],
@@ -88,6 +101,13 @@ test.each([
   ["pag:3,kind=random-mask,seed=-1", /seed of pag must be a whole number/],
   ["pag:3,kind=random-mask,seed=1.5", /seed of pag must be a whole number/],
   ["autoguidance:2,guide=", /guide of autoguidance must be a name/],
+  ["cfg:4~pag", /"cfg~pag" is no weak method and a way to combine; weak methods: cfg, pag/],
+  ["rescale:0.5~apg", /"rescale~apg" is no weak method/],
+  ["apg:4~cfgpp", /combines twice: write WEAK~cfgpp/],
+  ["cfg:4~apg~apg", /combines twice/],
+  ["cfg:4~apg:weight=3", /apg has no option "weight"|twice/],
+  ["cfg:beta(4|2)", /weight of cfg must be a finite number or a schedule/],
+  ["cfg:rows(1|x)", /weight of cfg must be/],
   ["classifier:1,base=nothing", /base of classifier must be one of null, condition/],
 ])("%s is refused with a sentence that names the fault", (text, message) => {
   expect(() => parseGuidance(text)).toThrow(UsageError);
@@ -96,7 +116,9 @@ test.each([
 
 test("specs written by hand are checked like text", () => {
   expect(completeSpec({ method: "cfg", weight: 4 })).toEqual(cfg4);
-  expect(() => completeSpec({ method: "cfg", weight: NaN })).toThrow(/finite number, got NaN/);
+  expect(() => completeSpec({ method: "cfg", weight: NaN })).toThrow(
+    /finite number or a schedule, such as linear\(4\), got NaN/,
+  );
   expect(() => completeSpec({ method: "cfg", wieght: 4 })).toThrow(/no option "wieght"/);
   expect(() => completeSpec({ method: "cfg", interval: { low: 2, high: 1 } })).toThrow(/LOW\.\.HIGH/);
   expect(() => formatGuidance([{ ...pag3, layers: ["a+b"] }])).toThrow(/layers of pag/);
@@ -105,10 +127,12 @@ test("specs written by hand are checked like text", () => {
 
 test("the catalogue is complete: every method's defaults hold, and its strength is one of its options", () => {
   for (const [name, method] of Object.entries<Method>(methods)) {
-    expect(Object.keys(method.options)).toContain(method.strength);
-    expect(completeSpec({ method: name })).toMatchObject({ method: name, interval: everywhere });
-    expect(method.options[method.strength].meaning).toMatch(
-      method.strength === "weight" ? /1 is off/ : /0 is off/,
-    );
+    const options = optionsAlone(method);
+    expect(Object.keys(options)).toContain(method.strength);
+    expect(parseGuidance(formatGuidance([completeSpec({ method: name })]))).toEqual([
+      completeSpec({ method: name }),
+    ]);
+    expect(completeSpec({ method: name })).toMatchObject({ interval: everywhere });
+    expect(options[method.strength].meaning).toMatch(method.strength === "weight" ? /1 is off/ : /0 is off/);
   }
 });

@@ -1,6 +1,7 @@
 import { UsageError } from "../base/errors.ts";
+import type { Method, MethodOption } from "./method.ts";
 import { methodNamed, methods } from "./methods.ts";
-import type { Method, MethodOption, MethodSpec } from "./methods.ts";
+import type { MethodSpec } from "./methods.ts";
 
 /** A method by name with some of its options; the rest take their defaults. */
 export interface PartialSpec {
@@ -8,24 +9,28 @@ export interface PartialSpec {
   readonly [key: string]: unknown;
 }
 
+/** The weak method of a way to combine that stands alone: "apg:10" is "cfg:10~apg". */
+const DEFAULT_WEAK = "cfg";
+
 /**
  * The methods that a text asks for, with every default filled in; [] for "none".
  *
  *   none | METHOD[:NUMBER][:KEY=VALUE,...] joined by +
  *
- * NUMBER is the method's strength: for cfg and autoguidance `weight` (1 is off), for pag and classifier `scale` (0 is
- * off). Examples: "cfg:4", "cfg:4,interval=0.2..2", "pag:3,layers=mid|0", "cfg:4+pag:scale=3".
+ * NUMBER is the method's strength: a `weight` (1 is off) or a `scale` (0 is off), as the catalogue says. A weak method may be
+ * followed by ~ and a way to combine: "pag:3~apg:eta=0"; a way to combine alone goes with cfg, and its number is the
+ * weight: "apg:10,eta=0". Examples: "cfg:4", "cfg:4,interval=0.2..2", "pag:3,layers=mid|0", "cfg:4+pag:scale=3".
  * Throws a UsageError that names what is unknown or wrong and lists what is known.
  */
 export function parseGuidance(text: string): readonly MethodSpec[] {
   if (text.trim() === "none") return [];
   // A plus sign inside a number, as in 1e+3, is followed by a digit.
-  return text.split(/\+(?!\d)/).map((part) => parseMethod(part.trim(), text));
+  return text.split(/\+(?!\d)/).map((part) => parsePart(part.trim(), text));
 }
 
 /** The canonical text of a guidance; parsing it gives the same specs. Options at their defaults are left out. */
 export function formatGuidance(specs: readonly MethodSpec[]): string {
-  return specs.map(formatMethod).join("+") || "none";
+  return specs.map(formatPart).join("+") || "none";
 }
 
 /**
@@ -34,56 +39,117 @@ export function formatGuidance(specs: readonly MethodSpec[]): string {
  */
 export function completeSpec(given: PartialSpec): MethodSpec {
   const method = findMethod(given.method);
-  const spec: Record<string, unknown> = { method: given.method };
-  for (const key of Object.keys(given)) if (key !== "method") findOption(given.method, method, key);
+  if (method.role === "combine") {
+    const own = pick(given, Object.keys(method.options));
+    const rest = Object.fromEntries(Object.entries(given).filter(([key]) => !Object.hasOwn(own, key)));
+    return completeSpec({ ...rest, method: DEFAULT_WEAK, combine: { ...own, method: given.method } });
+  }
+  if (given.combine === undefined) return completeOptions(given, method, method.name);
+  const { combine, ...weak } = given;
+  return {
+    ...completeOptions(weak as PartialSpec, method, method.name),
+    combine: completeCombine(combine as PartialSpec, method),
+  };
+}
 
-  for (const [key, option] of Object.entries<MethodOption>(method.options)) {
+function completeCombine(given: PartialSpec, weak: Method): MethodSpec {
+  const method = findMethod(given.method);
+  if (method.role !== "combine" || weak.role !== "weak") {
+    throw new UsageError(
+      `"${weak.name}~${method.name}" is no weak method and a way to combine; ` +
+        `weak methods: ${namesOf("weak")}; ways to combine: ${namesOf("combine")}`,
+    );
+  }
+  return completeOptions(given, method, method.name);
+}
+
+function completeOptions(given: PartialSpec, method: Method, name: string): MethodSpec {
+  const spec: Record<string, unknown> = { method: name };
+  for (const key of Object.keys(given)) if (key !== "method") findOption(method, key);
+
+  for (const [key, option] of Object.entries(method.options)) {
     const isMissing = option.unless !== undefined && spec[option.unless[0]] === option.unless[1];
     if (isMissing && given[key] !== undefined) {
-      throw new UsageError(`${given.method} has no ${key} with ${option.unless.join("=")}: leave ${key} out`);
+      throw new UsageError(`${name} has no ${key} with ${option.unless.join("=")}: leave ${key} out`);
     }
     const value = isMissing ? undefined : (given[key] ?? option.default);
     if (value === undefined) continue;
-    if (!option.values.holds(value)) throw wrongValue(given.method, key, option, value);
+    if (!option.values.holds(value)) throw wrongValue(name, key, option, value);
     spec[key] = value;
   }
 
   const conflict = method.conflict?.(spec);
-  if (conflict !== undefined) throw new UsageError(`${given.method}: ${conflict}`);
+  if (conflict !== undefined) throw new UsageError(`${name}: ${conflict}`);
   return spec as unknown as MethodSpec;
 }
 
-function parseMethod(part: string, whole: string): MethodSpec {
-  const [name, ...settings] = part.split(/[:,]/).map((item) => item.trim());
+/** WEAK[:...][~COMBINE[:...]], or a method of another role. */
+function parsePart(part: string, whole: string): MethodSpec {
+  const [head, combine, ...more] = part.split("~").map((piece) => piece.trim());
+  if (more.length > 0) throw new UsageError(`"${part}" combines twice: write one ~, as in cfg:4~apg`);
+  const spec = parseSettings(head, whole);
+  if (combine === undefined) return completeSpec(spec);
+  const { method, ...options } = parseSettings(combine, whole);
+  if (findMethod(spec.method).role === "combine")
+    throw new UsageError(`"${part}" combines twice: write WEAK~${method}, as in cfg:4~${method}`);
+  return completeSpec({ ...spec, combine: { ...options, method } });
+}
+
+function parseSettings(piece: string, whole: string): PartialSpec {
+  const [name, ...settings] = piece.split(/[:,]/).map((item) => item.trim());
   if (name === "none") throw new UsageError(`none stands alone: write "none", or leave it out of "${whole}"`);
   const method = findMethod(name);
+  const options = optionsAlone(method);
+  const strength = method.role === "combine" ? methods[DEFAULT_WEAK].strength : method.strength;
   const given: Record<string, unknown> = {};
   settings.forEach((setting, position) => {
     const at = setting.indexOf("=");
     if (at < 0 && position > 0)
-      throw new UsageError(`"${setting}" in "${part}" is not KEY=VALUE; ${known(name, method)}`);
-    const key = at < 0 ? method.strength : setting.slice(0, at).trim();
+      throw new UsageError(`"${setting}" in "${piece}" is not KEY=VALUE; ${known(name, options)}`);
+    const key = at < 0 ? strength : setting.slice(0, at).trim();
     const value = setting.slice(at + 1).trim();
-    const option = findOption(name, method, key);
-    if (Object.hasOwn(given, key)) throw new UsageError(`"${part}" gives ${key} twice: give it once`);
+    const option = Object.hasOwn(options, key) ? options[key] : findOption(method, key);
+    if (Object.hasOwn(given, key)) throw new UsageError(`"${piece}" gives ${key} twice: give it once`);
     given[key] = option.values.read(value);
     if (given[key] === undefined) throw wrongValue(name, key, option, value);
   });
-  return completeSpec({ ...given, method: name });
+  return { ...given, method: name };
 }
 
-function formatMethod(given: MethodSpec): string {
-  const spec = completeSpec({ ...given }) as unknown as Record<string, unknown>;
-  const method = findMethod(given.method);
-  const settings = Object.entries<MethodOption>(method.options).flatMap(([key, option]) => {
+/** What may be written behind a method: a way to combine also takes cfg's options. */
+export function optionsAlone(method: Method): Readonly<Record<string, MethodOption>> {
+  return method.role === "combine" ? { ...methods[DEFAULT_WEAK].options, ...method.options } : method.options;
+}
+
+function formatPart(given: MethodSpec): string {
+  const { combine, ...weak } = completeSpec({ ...given }) as MethodSpec & PartialSpec;
+  const method = findMethod(weak.method);
+  const settings = settingsOf(weak, method, true);
+  if (!combine) return `${weak.method}:${settings.join(",")}`;
+  const combined = settingsOf(combine, findMethod(combine.method), false);
+  if (weak.method === DEFAULT_WEAK) return `${combine.method}:${[...settings, ...combined].join(",")}`;
+  return `${weak.method}:${settings.join(",")}~${[combine.method, ...(combined.length > 0 ? [combined.join(",")] : [])].join(":")}`;
+}
+
+function settingsOf(spec: MethodSpec, method: Method, withStrength: boolean): string[] {
+  return Object.entries(method.options).flatMap(([key, option]) => {
     if (spec[key] === undefined) return [];
     const value = option.values.write(spec[key]);
-    if (key === method.strength) return [value];
+    if (withStrength && key === method.strength) return [value];
     const isDefault = option.default !== undefined && value === option.values.write(option.default);
     return isDefault ? [] : [`${key}=${value}`];
   });
-  return `${given.method}:${settings.join(",")}`;
 }
+
+function pick(given: PartialSpec, keys: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(given).filter(([key]) => keys.includes(key)));
+}
+
+const namesOf = (role: Method["role"]): string =>
+  Object.values(methods)
+    .filter((method) => method.role === role)
+    .map(({ name }) => name)
+    .join(", ");
 
 function findMethod(name: string): Method {
   const method = methodNamed(name);
@@ -94,13 +160,13 @@ function findMethod(name: string): Method {
   );
 }
 
-function findOption(name: string, method: Method, key: string): MethodOption {
+function findOption(method: Method, key: string): MethodOption {
   if (Object.hasOwn(method.options, key)) return method.options[key];
-  throw new UsageError(`${name} has no option "${key}"; ${known(name, method)}`);
+  throw new UsageError(`${method.name} has no option "${key}"; ${known(method.name, optionsAlone(method))}`);
 }
 
-function known(name: string, method: Method): string {
-  return `options of ${name}: ${Object.keys(method.options).join(", ")}`;
+function known(name: string, options: Readonly<Record<string, unknown>>): string {
+  return `options of ${name}: ${Object.keys(options).join(", ")}`;
 }
 
 function wrongValue(method: string, key: string, option: MethodOption, value: unknown): UsageError {

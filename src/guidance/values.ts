@@ -1,5 +1,6 @@
 import type { LayerSelection } from "../graph/perturb.ts";
 import type { Interval } from "./interval.ts";
+import type { WeightSpec } from "./schedules.ts";
 
 /** A kind of option value: how it is read from text, checked and written back. */
 export interface ValueKind<T> {
@@ -27,6 +28,41 @@ export const finiteNumber: ValueKind<number> = {
   read: readNumber,
   holds: isFinite,
   write: String,
+};
+
+/** Numbers in parentheses behind a word: beta(4|2|2). */
+const shapes = /^(linear|cosine|beta|steps|rows)\((.*)\)$/;
+
+/** A number, or a schedule by name. */
+export const weightValues: ValueKind<WeightSpec> = {
+  wanted: "a finite number or a schedule, such as linear(4)",
+  read(text) {
+    const [, kind, list] = shapes.exec(text) ?? [];
+    if (kind === undefined) return readNumber(text);
+    const numbers = list.split("|").map((item) => readNumber(item.trim()) ?? NaN);
+    const [weight, a, b] = numbers;
+    if (kind === "steps" || kind === "rows") return { kind, weights: numbers };
+    if (numbers.length !== (kind === "beta" ? 3 : 1)) return undefined;
+    return kind === "beta" ? { kind, weight, a, b } : { kind: kind as "linear" | "cosine", weight };
+  },
+  holds(value): value is WeightSpec {
+    if (isFinite(value)) return true;
+    const { kind, ...rest } = (value ?? {}) as Record<string, unknown>;
+    if (kind === "steps" || kind === "rows") {
+      const { weights } = rest;
+      return Array.isArray(weights) && weights.length > 0 && weights.every(isFinite);
+    }
+    if (kind === "linear" || kind === "cosine") return isFinite(rest.weight);
+    if (kind !== "beta") return false;
+    return isFinite(rest.weight) && isFinite(rest.a) && isFinite(rest.b) && rest.a >= 1 && rest.b >= 1;
+  },
+  write(value) {
+    if (typeof value === "number") return String(value);
+    const { kind } = value;
+    if (kind === "steps" || kind === "rows") return `${kind}(${value.weights.join("|")})`;
+    if (kind === "beta") return `beta(${value.weight}|${value.a}|${value.b})`;
+    return `${kind}(${value.weight})`;
+  },
 };
 
 export const probability: ValueKind<number> = {

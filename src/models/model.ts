@@ -5,7 +5,7 @@ import { distributionByName, distributions } from "../data/distributions/catalog
 import { fashionMnist } from "../data/fashionMnist.ts";
 import { mnist } from "../data/mnist.ts";
 import { edm } from "../diffusion/preconditioning.ts";
-import type { GuidanceResources } from "../guidance/build.ts";
+import type { GuidanceResources } from "../guidance/resources.ts";
 import { type NetworkClassifier, networkClassifier } from "../networks/networkClassifier.ts";
 import { type NetworkDenoiser, networkDenoiser } from "../networks/networkDenoiser.ts";
 import { networkLayout } from "../networks/network.ts";

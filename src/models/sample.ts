@@ -3,10 +3,10 @@ import { philox, seededNoise } from "../base/philox.ts";
 import { type Tensor, concatRows } from "../base/tensor.ts";
 import type { Labels } from "../diffusion/denoiser.ts";
 import { type Step } from "../diffusion/samplers/sampler.ts";
-import { samplerByName } from "../diffusion/samplers/index.ts";
+import { samplerByName, samplers } from "../diffusion/samplers/index.ts";
 import { karras } from "../diffusion/sigmas.ts";
 import { buildGuidance } from "../guidance/build.ts";
-import { type EvaluationCount, guide } from "../guidance/guidance.ts";
+import { type EvaluationCount, guide } from "../guidance/guide.ts";
 import { mixtureOfData } from "../training/objectives/exactScore.ts";
 import type { Model } from "./model.ts";
 
@@ -49,7 +49,7 @@ export async function* sample(model: Model, options: SampleOptions): AsyncGenera
   const { seeds, guidance = "none", signal } = options;
   checkSeeds(seeds);
   const sampling = { ...model.sampling, ...given(options) };
-  const { run } = samplerByName(sampling.sampler);
+  const { run, name, renoises } = samplerByName(sampling.sampler);
   const sigmas = karras({
     steps: sampling.steps,
     min: sampling.sigmaMin,
@@ -58,7 +58,14 @@ export async function* sample(model: Model, options: SampleOptions): AsyncGenera
   });
   const labels = labelsFor(model, options);
 
-  const guided = guide(model.denoiser, labels, buildGuidance(guidance, model.resources));
+  const how = buildGuidance(guidance, model.resources);
+  if (how.renoises && !renoises) {
+    const able = Object.values(samplers).filter((one) => one.renoises);
+    throw new UsageError(
+      `${how.label} puts back another prediction's noise, which the sampler ${name} cannot: use ${able.map((one) => one.name).join(", ")}`,
+    );
+  }
+  const guided = guide(model.denoiser, labels, how, { seeds });
   const noise = (index: number, shape: readonly number[]): Tensor => seededNoise(seeds, index + 1, shape);
   const start = startAt(model, seeds, sampling.sigmaMax);
   const steps = run(guided.evaluate, start, sigmas, { ...options.samplerOptions, noise });

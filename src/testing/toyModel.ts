@@ -1,7 +1,7 @@
 import type { Tensor } from "../base/tensor.ts";
 import { map, rowSize } from "../base/tensor.ts";
 import type { Branch, Denoiser, Labels } from "../diffusion/denoiser.ts";
-import type { NoiseAwareClassifier } from "../guidance/push/classifier.ts";
+import type { NoiseAwareClassifier } from "../guidance/resources.ts";
 
 /** The toy's null condition, alone or in a row of labels. */
 const none = -1;

@@ -1,5 +1,6 @@
 import { UsageError } from "../../base/errors.ts";
-import { type Method, type MethodOption, methodNamed, methods } from "../../guidance/methods.ts";
+import type { Method, MethodOption } from "../../guidance/method.ts";
+import { methodNamed, methods } from "../../guidance/methods.ts";
 import { type Io, print, printJson } from "../io.ts";
 import { readOptions, common } from "../options.ts";
 

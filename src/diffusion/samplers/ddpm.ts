@@ -32,7 +32,7 @@ export async function* ddpm(
   { variance = "small", noise }: DdpmOptions = {},
 ): AsyncGenerator<Step, Tensor, void> {
   for (const [index, sigma, next] of pairs(sigmas)) {
-    const denoised = await denoise(x, sigma);
+    const denoised = await denoise(x, sigma, index);
     yield { index, sigma, next, x, denoised };
     const mean = eulerStep(x, denoised, sigma, (next * next) / sigma);
     x = addNoise(mean, next === 0 ? 0 : deviation(sigma, next, variance), index, noise);

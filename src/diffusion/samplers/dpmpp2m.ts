@@ -21,7 +21,7 @@ export async function* dpmpp2m(
 ): AsyncGenerator<Step, Tensor, void> {
   let previous: { readonly denoised: Tensor; readonly h: number } | undefined;
   for (const [index, sigma, next] of pairs(sigmas)) {
-    const denoised = await denoise(x, sigma);
+    const denoised = await denoise(x, sigma, index);
     yield { index, sigma, next, x, denoised };
 
     // Extrapolate D along lambda to the middle of the step.

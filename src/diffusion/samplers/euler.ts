@@ -21,7 +21,7 @@ export async function* euler(
 ): AsyncGenerator<Step, Tensor, void> {
   for (const [index, sigma, next] of pairs(sigmas)) {
     const hat = addChurn(x, sigma, index, sigmas.length - 1, options);
-    const denoised = await denoise(hat.x, hat.sigma);
+    const denoised = await denoise(hat.x, hat.sigma, index);
     yield { index, sigma: hat.sigma, next, x: hat.x, denoised };
     x = eulerStep(hat.x, denoised, hat.sigma, next);
   }

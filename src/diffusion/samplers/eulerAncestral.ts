@@ -25,7 +25,7 @@ export async function* eulerAncestral(
   { eta = 1, noiseScale = 1, noise }: EulerAncestralOptions = {},
 ): AsyncGenerator<Step, Tensor, void> {
   for (const [index, sigma, next] of pairs(sigmas)) {
-    const denoised = await denoise(x, sigma);
+    const denoised = await denoise(x, sigma, index);
     yield { index, sigma, next, x, denoised };
     const { down, up } = ancestralSplit(sigma, next, eta);
     x = addNoise(eulerStep(x, denoised, sigma, down), up * noiseScale, index, noise);

@@ -22,7 +22,7 @@ export async function* heun(
 ): AsyncGenerator<Step, Tensor, void> {
   for (const [index, sigma, next] of pairs(sigmas)) {
     const hat = addChurn(x, sigma, index, sigmas.length - 1, options);
-    const denoised = await denoise(hat.x, hat.sigma);
+    const denoised = await denoise(hat.x, hat.sigma, index);
     yield { index, sigma: hat.sigma, next, x: hat.x, denoised };
 
     // Euler predictor.
@@ -31,7 +31,7 @@ export async function* heun(
 
     // Trapezoidal corrector.
     const d = slope(hat.x, denoised, hat.sigma);
-    const dNext = slope(predicted, await denoise(predicted, next), next);
+    const dNext = slope(predicted, await denoise(predicted, next, index), next);
     x = axpy((next - hat.sigma) / 2, add(d, dNext), hat.x);
   }
   return x;

@@ -23,6 +23,8 @@ export interface Sampler {
   readonly order: number;
   /** Whether it draws noise with its default options. */
   readonly stochastic: boolean;
+  /** Whether it can put back another prediction's noise, as CFG++ wants (`Prediction.renoise`). */
+  readonly renoises: boolean;
   /** Evaluations of the denoiser (NFE) over a grid of `steps` steps that ends at 0. */
   evaluations(steps: number): number;
   readonly options: Readonly<Record<string, SamplerOption>>;
@@ -48,6 +50,7 @@ export const samplers = {
     description: "DDPM's reverse process (Ho et al. 2020, Algorithm 2), on any grid of noise levels",
     order: 1,
     stochastic: true,
+    renoises: false,
     evaluations: (steps) => steps,
     options: {
       variance: {
@@ -62,6 +65,7 @@ export const samplers = {
     description: "DDIM (Song et al. 2021); with eta 0 the same as euler",
     order: 1,
     stochastic: false,
+    renoises: true,
     evaluations: (steps) => steps,
     options: {
       eta: {
@@ -76,6 +80,7 @@ export const samplers = {
     description: "Euler's method on the probability-flow ODE (Karras et al. 2022), optional churn",
     order: 1,
     stochastic: false,
+    renoises: true,
     evaluations: (steps) => steps,
     options: CHURN,
   }),
@@ -85,6 +90,7 @@ export const samplers = {
       "Heun's method on the probability-flow ODE (Karras et al. 2022), optional churn; 2 evaluations a step",
     order: 2,
     stochastic: false,
+    renoises: false,
     evaluations: (steps) => 2 * steps - 1,
     options: CHURN,
   }),
@@ -93,6 +99,7 @@ export const samplers = {
     description: 'Euler below the next noise level, then fresh noise up to it ("Euler a")',
     order: 1,
     stochastic: true,
+    renoises: true,
     evaluations: (steps) => steps,
     options: {
       eta: { default: 1, min: 0, description: "share of fresh noise: 0 is euler, 1 the posterior's" },
@@ -104,6 +111,7 @@ export const samplers = {
     description: "DPM-Solver++(2M) (Lu et al. 2022): order 2 at 1 evaluation a step",
     order: 2,
     stochastic: false,
+    renoises: false,
     evaluations: (steps) => steps,
     options: {},
   }),

@@ -1,7 +1,7 @@
 import { UsageError } from "../../base/errors.ts";
 import type { Tensor } from "../../base/tensor.ts";
-import { axpby } from "../../base/tensor.ts";
-import type { Evaluate } from "../denoiser.ts";
+import { axpby, axpy } from "../../base/tensor.ts";
+import type { Evaluate, Prediction } from "../denoiser.ts";
 import type { Sigmas } from "../sigmas.ts";
 
 /** What a sampler yields once a step: the sample, its noise level and the prediction of x0 made there. */
@@ -15,7 +15,7 @@ export interface Step {
   /** The sample before the step. */
   readonly x: Tensor;
   /** D(x; sigma), the (guided) prediction of x0. */
-  readonly denoised: Tensor;
+  readonly denoised: Prediction;
 }
 
 /** Standard normal noise of step `index`, of the given shape. Called at most once a step, so a step owns its noise. */
@@ -39,8 +39,13 @@ export type Sample<O extends SamplerOptions = SamplerOptions> = (
   options?: O,
 ) => AsyncGenerator<Step, Tensor, void>;
 
-/** One Euler step of dx/dsigma = (x - D) / sigma: (to / from) x + (1 - to / from) D. Exactly D for to = 0. */
-export function eulerStep(x: Tensor, denoised: Tensor, from: number, to: number): Tensor {
+/**
+ * One Euler step of dx/dsigma = (x - D) / sigma: (to / from) x + (1 - to / from) D. Exactly D for to = 0.
+ * Where the prediction says whose noise is put back, D + (to / from) (x - renoise) (CFG++, arXiv:2406.08070).
+ */
+export function eulerStep(x: Tensor, denoised: Prediction, from: number, to: number): Tensor {
+  const { renoise } = denoised;
+  if (renoise && to > 0) return axpy(to / from, axpy(-1, renoise, x), denoised);
   return axpby(to / from, x, 1 - to / from, denoised);
 }
 

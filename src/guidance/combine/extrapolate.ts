@@ -1,10 +1,11 @@
 import type { Tensor } from "../../base/tensor.ts";
-import { map, zip } from "../../base/tensor.ts";
+import { map, rowSize, zip } from "../../base/tensor.ts";
+import type { WeightNow } from "../weight.ts";
 
 /** A weak prediction of x0 and how strongly to move away from it. */
 export interface WeightedWeak {
-  /** w: 1 is off, 0 is the weak prediction itself, above 1 extrapolates beyond the strong one. */
-  readonly weight: number;
+  /** w: 1 is off, 0 is the weak prediction itself, above 1 extrapolates beyond the strong one; one for all, or one a row. */
+  readonly weight: WeightNow;
   readonly denoised: Tensor;
 }
 
@@ -22,13 +23,21 @@ export interface WeightedWeak {
  */
 export function extrapolate(strong: Tensor, weaks: readonly WeightedWeak[]): Tensor {
   if (weaks.length === 0) return strong;
+  const size = rowSize(strong);
   if (weaks.length === 1) {
     const { weight, denoised } = weaks[0];
-    return zip((s, weak) => weak + weight * (s - weak), strong, denoised);
+    if (typeof weight === "number") return zip((s, weak) => weak + weight * (s - weak), strong, denoised);
+    return map((s, i) => {
+      const w = weight[Math.floor(i / size)];
+      return w === 1 ? s : denoised.data[i] + w * (s - denoised.data[i]);
+    }, strong);
   }
   return map((s, i) => {
     let guided = s;
-    for (const { weight, denoised } of weaks) guided += (weight - 1) * (s - denoised.data[i]);
+    for (const { weight, denoised } of weaks) {
+      const w = typeof weight === "number" ? weight : weight[Math.floor(i / size)];
+      guided += (w - 1) * (s - denoised.data[i]);
+    }
     return guided;
   }, strong);
 }

@@ -1,7 +1,33 @@
+import { UsageError } from "../../base/errors.ts";
 import type { LayerSelection, Perturbation } from "../../graph/perturb.ts";
 import type { Term } from "../guidance.ts";
 import { everywhere } from "../interval.ts";
 import type { Interval } from "../interval.ts";
+import { intervalOption, scaleOption, weakMethod } from "../method.ts";
+import { weightOf } from "../schedules.ts";
+import { choice, layerSelection, probability, wholeNumber } from "../values.ts";
+import type { Weight } from "../weight.ts";
+
+export interface PerturbedOptions {
+  /** For people. */
+  readonly method: string;
+  /** w in weak + w*(strong - weak): 1 is off. */
+  readonly weight: Weight;
+  /** Noise levels at which it acts; default: all. */
+  readonly interval?: Interval;
+  /** How the network is made worse. */
+  readonly perturbation: Perturbation;
+}
+
+/** A weak prediction by the same network, perturbed: D = D(x) + (w - 1)*(D(x) - D_perturbed(x)), for the same condition. */
+export function perturbed<C>({
+  method,
+  weight,
+  interval = everywhere,
+  perturbation,
+}: PerturbedOptions): Term<C> {
+  return { method, weight, interval, weak: ({ condition }) => ({ condition, perturbation }) };
+}
 
 export interface PagOptions {
   /** The paper's s, where 0 is off: weight w = s + 1. */
@@ -27,8 +53,100 @@ export interface PagOptions {
  * the denoiser shares the layers before the first perturbed one.
  * Source: Ahn et al. 2024 (arXiv:2403.17377), Eqs. 13 and 14.
  */
-export function pag<C>({ scale, interval = everywhere, ...how }: PagOptions): Term<C> {
-  const { layers, kind = "identity", p, seed } = how;
-  const perturbation: Perturbation = kind === "identity" ? { kind, layers } : { kind, layers, p, seed };
-  return { method: "pag", weight: scale + 1, interval, weak: (condition) => ({ condition, perturbation }) };
+export function pag<C>({ scale, interval, ...how }: PagOptions): Term<C> {
+  return perturbed({ method: "pag", weight: scale + 1, interval, perturbation: perturbationOf(how) });
+}
+
+function perturbationOf({
+  layers,
+  kind = "identity",
+  p,
+  seed,
+}: Omit<PagOptions, "scale" | "interval">): Perturbation {
+  return kind === "identity" ? { kind, layers } : { kind, layers, p, seed };
+}
+
+/** Which layers are perturbed, as an option. */
+export const layersOption = {
+  meaning:
+    "which self-attention layers are perturbed: down, mid, up, part of a name, or an index, joined by |; or all",
+  unit: "layers",
+  default: ["mid"] as LayerSelection,
+  values: layerSelection,
+} as const;
+
+export const pagMethod = weakMethod({
+  name: "pag",
+  role: "weak",
+  summary: "Perturbed-attention guidance moves away from the same network with broken self-attention.",
+  formula: "D = D(x) + scale*(D(x) - D_perturbed(x)); the same as weight scale + 1",
+  needs: "a network with self-attention; no label",
+  cost: "1 evaluation, less what comes before the first perturbed layer",
+  adds: { networks: 1, gradients: 0 },
+  when: "Structure without a label, and beside CFG.",
+  published: "3, at every step, in the middle block",
+  source: "Ahn et al. 2024, arXiv:2403.17377",
+  space: "any",
+  strength: "scale",
+  off: 0,
+  options: {
+    scale: scaleOption("the paper's s: 0 is off, above 0 guides", 3),
+    interval: intervalOption,
+    layers: layersOption,
+    kind: {
+      meaning: "what replaces the attention map: the identity, or the map with logits masked at random",
+      unit: "one of identity, random-mask, off-diagonal-mask",
+      default: "identity" as const,
+      values: choice("identity", "random-mask", "off-diagonal-mask"),
+    },
+    p: {
+      meaning:
+        "how likely each logit is masked; only for the masks: 0 masks none, 1 off the diagonal is the identity",
+      unit: "probability, 0 to 1",
+      default: 0.25,
+      unless: ["kind", "identity"],
+      values: probability,
+    },
+    seed: {
+      meaning: "which random masks; only for the masks",
+      unit: "whole number",
+      default: 0,
+      unless: ["kind", "identity"],
+      values: wholeNumber,
+    },
+  },
+  conflict: ({ kind, p }) =>
+    kind === "random-mask" && p === 1
+      ? "p=1 masks everything under kind=random-mask: give a p below 1, or kind=off-diagonal-mask"
+      : undefined,
+  make: ({ scale, interval, layers, ...how }, { attention }) =>
+    perturbed({
+      method: "pag",
+      weight: weightOf(scale, 0),
+      interval,
+      perturbation: perturbationOf({ ...how, layers: existingLayers("pag", layers, attention) }),
+    }),
+});
+
+/** The layers, if the network has them. Throws UsageError that lists those it has. */
+export function existingLayers(
+  method: string,
+  layers: LayerSelection,
+  attention: boolean | readonly string[] = false,
+): LayerSelection {
+  if (attention === false || (attention !== true && attention.length === 0)) {
+    throw new UsageError(`${method} needs self-attention; this network has none. Use cfg or autoguidance`);
+  }
+  if (attention === true || layers === "all") return layers;
+  for (const layer of layers) {
+    const exists =
+      typeof layer === "number" ? layer < attention.length : attention.some((one) => one.includes(layer));
+    if (!exists) {
+      throw new UsageError(
+        `${method}: this network has no attention layer ${layer}; it has ` +
+          attention.map((one, index) => `${index} (${one})`).join(", "),
+      );
+    }
+  }
+  return layers;
 }

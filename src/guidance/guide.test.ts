@@ -1,0 +1,95 @@
+import { describe, expect, test } from "vitest";
+import { concatRows, rows, tensor } from "../base/tensor.ts";
+import { last } from "../diffusion/last.ts";
+import { euler } from "../diffusion/samplers/euler.ts";
+import { heun } from "../diffusion/samplers/heun.ts";
+import { karras } from "../diffusion/sigmas.ts";
+import { recording } from "../testing/recording.ts";
+import { toyDenoiser } from "../testing/toyModel.ts";
+import { buildGuidance } from "./build.ts";
+import { compose, stateful } from "./guidance.ts";
+import type { Combine } from "./guidance.ts";
+import { guide } from "./guide.ts";
+import { cfg } from "./weak/condition.ts";
+
+const labels = [0, 2, 5];
+const x = tensor(Float32Array.from([0.1, -1 / 3, 2.5, 1e-3, -4, 0.7]), [3, 2]);
+const sigmas = karras({ steps: 5, min: 0.05, max: 10 });
+
+/** Counts the steps it remembers, and notes what each evaluation saw. */
+function counter(seen: number[]): Combine {
+  return stateful<number, Combine<number>>({
+    method: "counter",
+    init: () => 0,
+    combine({ strong }, state) {
+      seen.push(state);
+      return { denoised: strong, state: state + 1 };
+    },
+  });
+}
+
+function counting(seen: number[]) {
+  const term = { ...cfg<readonly number[]>({ weight: 2 }), combine: counter(seen) };
+  return guide(toyDenoiser(0.5), labels, compose([term]));
+}
+
+describe("a memory", () => {
+  test("goes on once a step, however often the solver evaluates", async () => {
+    const [one, two]: number[][] = [[], []];
+    await last(euler(counting(one).evaluate, x, sigmas));
+    await last(heun(counting(two).evaluate, x, sigmas));
+    expect(one).toEqual([0, 1, 2, 3, 4]);
+    expect(two).toEqual([0, 0, 1, 1, 2, 2, 3, 3, 4]);
+  });
+
+  test("is empty again when a sampler begins anew", async () => {
+    const seen: number[] = [];
+    const { evaluate } = counting(seen);
+    for (let run = 0; run < 2; run++) await last(euler(evaluate, x, sigmas));
+    expect(seen).toEqual([0, 1, 2, 3, 4, 0, 1, 2, 3, 4]);
+  });
+
+  test("goes on with every call where no step is named", async () => {
+    const seen: number[] = [];
+    const { evaluate } = counting(seen);
+    for (const sigma of [3, 2, 1]) await evaluate(x, sigma);
+    expect(seen).toEqual([0, 1, 2]);
+  });
+});
+
+describe("weights by row", () => {
+  const run = (spec: string, at = x, of = labels) => {
+    const denoiser = recording(toyDenoiser(0.5));
+    const resources = { conditional: true, attention: true, guides: { small: toyDenoiser(0.8) } };
+    const guided = guide(denoiser, of, buildGuidance(spec, resources));
+    return guided.evaluate(at, 0.9).then((denoised) => ({ denoised, guided, calls: denoiser.calls }));
+  };
+
+  test.each(["cfg", "apg", "autoguidance"])(
+    "%s: each row is what its weight makes of it alone",
+    async (method) => {
+      const together = await run(`${method}:rows(1|2.5|-1)`);
+      const alone = await Promise.all(
+        [1, 2.5, -1].map((weight, i) => run(`${method}:${weight}`, rows(x, i, i + 1), [labels[i]])),
+      );
+      expect(together.denoised.data).toEqual(concatRows(alone.map(({ denoised }) => denoised)).data);
+    },
+  );
+
+  test("all of 1 are off and free", async () => {
+    const off = await run("cfg:rows(1|1|1)");
+    expect(off.guided.evaluations).toEqual({ networks: 1, gradients: 0 });
+    expect(off.denoised.data).toEqual((await run("none")).denoised.data);
+  });
+
+  test("of another number are refused", async () => {
+    await expect(run("cfg:rows(1|2)")).rejects.toThrow("3 samples take 3 weights, or one for all, got 2");
+  });
+});
+
+test("a correction that compares with the strong prediction does nothing where no method acts", async () => {
+  const evaluate = (spec: string) =>
+    guide(toyDenoiser(0.5), labels, buildGuidance(spec, { conditional: true })).evaluate(x, 0.9);
+  expect((await evaluate("cfg:3,interval=1..2+rescale:0.7")).data).toEqual((await evaluate("none")).data);
+  expect((await evaluate("cfg:3+rescale:0.7")).data).not.toEqual((await evaluate("cfg:3")).data);
+});

@@ -1,0 +1,59 @@
+import type { Weight, WeightSchedule } from "./weight.ts";
+
+/**
+ * A weight that depends on the noise level or the sample, as plain data. With tau = 1 - (2/pi) atan(sigma), the time that is
+ * left of the cosine schedule turned round: 0 in pure noise, 1 without noise, whatever the sampler's steps. What is
+ * above off (weight - 1) is multiplied by a shape of mean 1 over tau:
+ *
+ *   linear  2 tau            cosine  1 - cos(pi tau)            beta  the density of Beta(a, b) at tau
+ *
+ * Sources: Wang et al. 2024 (arXiv:2404.13040) for linear and cosine, arXiv:2502.10574 for beta; both in the model's own time.
+ */
+export type WeightSpec =
+  | number
+  | { readonly kind: "linear" | "cosine"; readonly weight: number }
+  | { readonly kind: "beta"; readonly weight: number; readonly a: number; readonly b: number }
+  /** One weight a step of the sampler; the last one goes on. */
+  | { readonly kind: "steps"; readonly weights: readonly number[] }
+  /** One weight a sample of the batch. */
+  | { readonly kind: "rows"; readonly weights: readonly number[] };
+
+/** tau of a noise level: see WeightSpec. */
+export const timeLeft = (sigma: number): number => 1 - (2 / Math.PI) * Math.atan(sigma);
+
+/** The weight that a spec describes; `off` is the spec's value that is off (0 for scales), which becomes 1. */
+export function weightOf(spec: WeightSpec, off = 1): Weight {
+  const shift = 1 - off;
+  if (typeof spec === "number") return spec + shift;
+  switch (spec.kind) {
+    case "rows":
+      return spec.weights.map((weight) => weight + shift);
+    case "steps":
+      return { at: (_, step) => spec.weights[Math.min(step, spec.weights.length - 1)] + shift };
+    case "linear":
+      return shaped(spec.weight - off, (tau) => 2 * tau);
+    case "cosine":
+      return shaped(spec.weight - off, (tau) => 1 - Math.cos(Math.PI * tau));
+    case "beta":
+      return shaped(spec.weight - off, betaDensity(spec.a, spec.b));
+  }
+}
+
+function shaped(excess: number, shape: (tau: number) => number): WeightSchedule {
+  return { at: (sigma) => 1 + excess * shape(timeLeft(sigma)) };
+}
+
+/** Density of Beta(a, b) for a, b >= 1. */
+function betaDensity(a: number, b: number): (tau: number) => number {
+  const norm = Math.exp(logGamma(a + b) - logGamma(a) - logGamma(b));
+  return (tau) => norm * tau ** (a - 1) * (1 - tau) ** (b - 1);
+}
+
+/** Stirling's series after shifting x above 8; 1e-14 relative for x >= 1. */
+function logGamma(x: number): number {
+  let product = 1;
+  while (x < 8) product *= x++;
+  const r = 1 / (x * x);
+  const series = (1 / 12 - r * (1 / 360 - r * (1 / 1260 - r * (1 / 1680 - r / 1188)))) / x;
+  return (x - 0.5) * Math.log(x) - x + 0.5 * Math.log(2 * Math.PI) + series - Math.log(product);
+}
