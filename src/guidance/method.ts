@@ -102,19 +102,19 @@ export function weakMethod<D extends Options>(
     make<C>(options: ValuesOf<D>, resources: GuidanceResources<C>): Term<C>;
   },
 ): WeakMethod {
-  return entry as unknown as WeakMethod;
+  return entry;
 }
 
 export function combineMethod<D extends Options>(
   entry: Resourceful<D, "combine"> & { make(options: ValuesOf<D>): Combine },
 ): CombineMethod {
-  return entry as unknown as CombineMethod;
+  return entry;
 }
 
 export function adjustMethod<D extends Options>(
   entry: Resourceful<D, "adjust"> & { make(options: ValuesOf<D>): Adjust },
 ): AdjustMethod {
-  return entry as unknown as AdjustMethod;
+  return entry;
 }
 
 export function pushMethod<D extends Options>(
@@ -122,7 +122,7 @@ export function pushMethod<D extends Options>(
     make<C>(options: ValuesOf<D>, resources: GuidanceResources<C>): Push<C>;
   },
 ): PushMethod {
-  return entry as unknown as PushMethod;
+  return entry;
 }
 
 export function conditionMethod<D extends Options>(
@@ -130,7 +130,7 @@ export function conditionMethod<D extends Options>(
     make<C>(options: ValuesOf<D>, resources: GuidanceResources<C>): Change<C>;
   },
 ): ConditionMethod {
-  return entry as unknown as ConditionMethod;
+  return entry;
 }
 
 /** The weight of a term, as an option. */
@@ -159,6 +159,6 @@ export const numberOption = (meaning: string, by: number, unit = "none") =>
 export const intervalOption = {
   meaning: "where it acts: LOW < sigma <= HIGH; elsewhere it is off and costs nothing",
   unit: "sigma (standard deviation of the noise)",
-  default: everywhere as Interval,
+  default: everywhere,
   values: sigmaInterval,
 } as const;

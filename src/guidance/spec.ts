@@ -47,7 +47,7 @@ export function completeSpec(given: PartialSpec): MethodSpec {
   if (given.combine === undefined) return completeOptions(given, method, method.name);
   const { combine, ...weak } = given;
   return {
-    ...completeOptions(weak as PartialSpec, method, method.name),
+    ...completeOptions(weak, method, method.name),
     combine: completeCombine(combine as PartialSpec, method),
   };
 }

@@ -32,7 +32,7 @@ export function perRow(pair: Pair, method: (row: PairRow) => ArrayLike<number>):
 /** One row as float64, copied. */
 export function rowOf(x: Tensor, row: number): Float64Array {
   const size = rowSize(x);
-  return Float64Array.from(x.data.subarray(row * size, (row + 1) * size) as FloatArray);
+  return Float64Array.from(x.data.subarray(row * size, (row + 1) * size));
 }
 
 export function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
