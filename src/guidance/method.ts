@@ -1,6 +1,5 @@
 import type { Adjust, Change, Combine, Push, Term } from "./guidance.ts";
 import { everywhere } from "./interval.ts";
-import type { Interval } from "./interval.ts";
 import type { GuidanceResources } from "./resources.ts";
 import type { WeightSpec } from "./schedules.ts";
 import { finiteNumber, sigmaInterval, weightValues } from "./values.ts";

@@ -1,4 +1,4 @@
-import type { FloatArray, Tensor } from "../../base/tensor.ts";
+import type { Tensor } from "../../base/tensor.ts";
 import { rowSize, sameKind } from "../../base/tensor.ts";
 import type { Pair } from "../guidance.ts";
 import { weightOfRow } from "../weight.ts";
