@@ -3,7 +3,7 @@ import { gradients } from "../src/graph/gradients.ts";
 import type { Constant, DataType, Graph } from "../src/graph/graph.ts";
 import { constantOf } from "../src/graph/constant.ts";
 import { interpret } from "../src/graph/interpret.ts";
-import { readOnnx } from "../src/graph/onnx.ts";
+import { readOnnx } from "../src/graph/onnx/readOnnx.ts";
 import { add, mul } from "../src/graph/ops/elementwise.ts";
 import { reduceSum } from "../src/graph/ops/reduce.ts";
 import { builderFor, declareInputs, replay } from "../src/graph/replay.ts";

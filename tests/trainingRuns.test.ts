@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { sizeOf } from "../src/base/tensor.ts";
-import { readOnnx } from "../src/graph/onnx.ts";
+import { readOnnx } from "../src/graph/onnx/readOnnx.ts";
 import { differentiate, exposeInitializers } from "../src/graph/transform.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import type { Program, RuntimeTensor } from "../src/runtime/runtime.ts";
@@ -54,7 +54,7 @@ describe.each(["mlp", "unet"])("the %s's loss, read from ONNX and differentiated
     const missing = !locate(file);
     const why = missing ? " (its file is too large for the repository)" : "";
     test.skipIf(missing)(`follows PyTorch's ten steps of ${run.name}${why}`, async () => {
-      const loss = readOnnx(readFileSync(locate(`${network}/loss.onnx`)!), "loss.onnx");
+      const loss = readOnnx(readFileSync(locate(`${network}/loss.onnx`)!), { file: "loss.onnx" });
       const program = await nodeRuntime({ threads: 1 }).compile(
         differentiate(exposeInitializers(loss, names), "loss", names),
       );

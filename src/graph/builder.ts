@@ -273,17 +273,31 @@ function callKey(
   return `${domain}:${op}(${names})[${tags.join(";")}]${outputs}`;
 }
 
-function attributeKey({ kind, value }: Attribute): string {
+/** A text equal for equal attributes; those that cannot be compared at once are equal to themselves only. */
+function attributeKey(attribute: Attribute): string {
+  const { kind, value } = attribute;
   switch (kind) {
+    case "int":
+    case "float":
+    case "string":
+      return "exact" in attribute ? `exact ${identityOf(attribute)}` : `${kind} ${scalarKey(value)}`;
+    case "ints":
+    case "floats":
+    case "strings":
+      return "exact" in attribute
+        ? `exact ${identityOf(attribute)}`
+        : `${kind} ${value.map(scalarKey).join()}`;
     case "tensor":
-      return `${kind} ${smallKey(value, Infinity) ?? identityOf(value)}`;
-    case "tensors":
-    case "graph":
-    case "graphs":
-      return `${kind} ${identityOf(value)}`;
+      return `${kind} ${smallKey(value, FOLD_LIMIT) ?? identityOf(value)}`;
+    case "reference":
+      return `${kind} ${scalarKey(value)}`;
     default:
-      return `${kind} ${JSON.stringify(String(value))}`;
+      return `${kind} ${identityOf(value)}`;
   }
+}
+
+function scalarKey(value: number | string): string {
+  return Object.is(value, -0) ? "-0" : JSON.stringify(String(value));
 }
 
 const identities = new WeakMap<object, number>();

@@ -1,8 +1,24 @@
 export { Builder, trace } from "./builder.ts";
 export { type Cost, type NodeCost, type OperatorCost, costOf } from "./cost.ts";
 export { gradients } from "./gradients.ts";
-export type { Attribute, Constant, DataType, Dim, Graph, NamedType, Node, TensorType } from "./graph.ts";
-export { readOnnx, writeOnnx } from "./onnx.ts";
+export type {
+  Attribute,
+  Attributes,
+  Constant,
+  DataType,
+  Dim,
+  Graph,
+  GraphFunction,
+  NamedType,
+  Node,
+  Origin,
+  SparseConstant,
+  Subgraph,
+  TensorType,
+} from "./graph.ts";
+export { type ReadOptions, readOnnx } from "./onnx/readOnnx.ts";
+export type { ExternalFiles } from "./onnx/reading.ts";
+export { type WriteOptions, writeOnnx } from "./onnx/writeOnnx.ts";
 export { type AttentionLayer, attentionLayers } from "./attention.ts";
 export {
   type LayerSelection,

@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { FairleadError, UsageError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
-import { writeOnnx } from "../graph/onnx.ts";
+import { writeOnnx } from "../graph/onnx/writeOnnx.ts";
 import { checkFetches, checkTensor } from "./checkTensor.ts";
 import type { Program, Runtime, RuntimeTensor } from "./runtime.ts";
 

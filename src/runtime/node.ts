@@ -1,7 +1,7 @@
 import * as ort from "onnxruntime-node";
 import { FairleadError, UsageError } from "../base/errors.ts";
 import type { Graph, NamedType } from "../graph/graph.ts";
-import { writeOnnx } from "../graph/onnx.ts";
+import { writeOnnx } from "../graph/onnx/writeOnnx.ts";
 import { checkFetches, checkTensor } from "./checkTensor.ts";
 import type { Program, Runtime, RuntimeTensor } from "./runtime.ts";
 
