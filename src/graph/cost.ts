@@ -1,6 +1,6 @@
 import { sizeOf } from "../base/tensor.ts";
 import { intOf, stringOf } from "./attributes.ts";
-import { bitsOf } from "./dataTypes.ts";
+import { byteLengthOf } from "./dataTypes.ts";
 import type { Constant, DataType, Graph } from "./graph.ts";
 import { builderFor, declareInputs, replay } from "./replay.ts";
 import type { Call, Value } from "./value.ts";
@@ -202,7 +202,7 @@ const elements = (value: Value): number => sizeOf(value.shape);
 
 function bytesOf({ dtype, shape, text }: Pick<Constant, "dtype" | "shape" | "text">): number {
   if (text) return total(text, (one) => one.length);
-  return Math.ceil((sizeOf(shape) * bitsOf(dtype)) / 8);
+  return byteLengthOf(dtype, shape);
 }
 
 function total<T>(items: readonly T[], of: (item: T) => number): number {
