@@ -80,14 +80,3 @@ test("a convolution with the wrong number of channels is an error that names the
     );
   expect(wrong).toThrow('Conv of [1, 2, 4, 4] by weights [3, 1, 3, 3] at node "in/Conv"');
 });
-
-test("a convolution in groups is refused by name", () => {
-  const grouped = () =>
-    trace({ x: { shape: [1, 2, 4, 4] }, w: { shape: [2, 1, 3, 3] } }, ({ x, w }, builder) => ({
-      y: builder.apply("Conv", [x, w], {
-        attributes: { group: { kind: "int", value: 2 } },
-        name: "depthwise",
-      })[0],
-    }));
-  expect(grouped).toThrow(/at node "depthwise"$/);
-});

@@ -1,6 +1,6 @@
 import { UsageError } from "../../base/errors.ts";
 import type { Rule, RuleFamily } from "../rule.ts";
-import { conv } from "./conv.ts";
+import { convolution } from "./convGeneral.ts";
 import { elementwise } from "./elementwise.ts";
 import { indexing } from "./indexing.ts";
 import { linear } from "./linear.ts";
@@ -14,7 +14,7 @@ const families: readonly RuleFamily[] = [
   elementwise,
   reduce,
   linear,
-  conv,
+  convolution,
   reshapeFamily,
   slicing,
   indexing,
