@@ -24,6 +24,12 @@ export const greater = (a: Operand, b: Operand): Value => binary("Greater", a, b
 export const less = (a: Operand, b: Operand): Value => binary("Less", a, b);
 export const equal = (a: Operand, b: Operand): Value => binary("Equal", a, b);
 
+export const greaterOrEqual = (a: Operand, b: Operand): Value => binary("GreaterOrEqual", a, b);
+export const lessOrEqual = (a: Operand, b: Operand): Value => binary("LessOrEqual", a, b);
+export const and = (a: Value, b: Value): Value => binary("And", a, b);
+export const or = (a: Value, b: Value): Value => binary("Or", a, b);
+export const not = (x: Value): Value => unary("Not", x);
+
 export const neg = (x: Value): Value => unary("Neg", x);
 export const exp = (x: Value): Value => unary("Exp", x);
 export const log = (x: Value): Value => unary("Log", x);
@@ -38,6 +44,8 @@ export const sigmoid = (x: Value): Value => unary("Sigmoid", x);
 export const erf = (x: Value): Value => unary("Erf", x);
 export const relu = (x: Value): Value => unary("Relu", x);
 export const softplus = (x: Value): Value => unary("Softplus", x);
+/** To the nearest whole number, ties to even. */
+export const round = (x: Value): Value => unary("Round", x);
 export const square = (x: Value): Value => mul(x, x);
 
 /** x * sigmoid(x), as one kernel where the runtime has one for the type. */

@@ -30,6 +30,8 @@ export interface GradientCase {
   readonly network: (values: Record<string, Value>) => Value;
   /** Whether the second order is checked too: it is unless the function is piecewise linear or has no other. Default true. */
   readonly second?: boolean;
+  /** Operator set that has the operators. Default the builder's. */
+  readonly opset?: number;
 }
 
 const H = 1e-5;
@@ -90,18 +92,19 @@ type Inputs = Record<string, { readonly data: readonly number[]; readonly shape:
 const specOf = (spec: InputSpec | readonly number[]): InputSpec => ("shape" in spec ? spec : { shape: spec });
 
 /** Random inputs, cotangent and direction of a case, always the same ones; and the names of its float inputs. */
-function drawn({ inputs, network, name: title }: GradientCase): { inputs: Inputs; names: string[] } {
-  const stream = philox(7, title.length);
+function drawn(given: GradientCase): { inputs: Inputs; names: string[] } {
+  const { inputs } = given;
+  const stream = philox(7, given.name.length);
   const out: Inputs = {};
   const names: string[] = [];
-  for (const [name, given] of Object.entries(inputs)) {
-    const spec = specOf(given);
+  for (const [name, input] of Object.entries(inputs)) {
+    const spec = specOf(input);
     if (spec.kind !== "integer") names.push(name);
     out[name] = { data: spec.data ?? draw(spec, stream), shape: spec.shape };
   }
   for (const name of names)
     out[`direction/${name}`] = { data: draw(out[name], stream), shape: out[name].shape };
-  const { shape } = outputOf({ name: title, inputs, network }, "float64");
+  const { shape } = outputOf(given, "float64", new Builder(given.opset));
   out.cotangent = { data: draw({ shape }, stream), shape };
   return { inputs: out, names };
 }
@@ -112,7 +115,7 @@ function draw({ shape, from = -2, to = 2, kind }: InputSpec, stream: Stream): nu
   );
 }
 
-function outputOf({ inputs, network }: GradientCase, float: DataType, builder = new Builder()): Value {
+function outputOf({ inputs, network }: GradientCase, float: DataType, builder: Builder): Value {
   const values = Object.fromEntries(
     Object.entries(inputs).map(([name, given]) => {
       const { shape, kind } = specOf(given);
@@ -127,7 +130,7 @@ function outputOf({ inputs, network }: GradientCase, float: DataType, builder = 
  * asked) and "second/x" its gradient.
  */
 function graphOf(given: GradientCase, float: DataType): Graph {
-  const builder = new Builder();
+  const builder = new Builder(given.opset);
   const y = outputOf(given, float, builder);
   const wrt = Object.keys(given.inputs)
     .map((name) => builder.findInput(name)!)

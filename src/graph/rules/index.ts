@@ -1,17 +1,27 @@
 import { UsageError } from "../../base/errors.ts";
 import type { Rule, RuleFamily } from "../rule.ts";
+import { activations } from "./activations.ts";
+import { casts } from "./cast.ts";
 import { convolution } from "./convGeneral.ts";
 import { elementwise } from "./elementwise.ts";
+import { extrema } from "./extrema.ts";
 import { indexing } from "./indexing.ts";
 import { linear } from "./linear.ts";
+import { logic } from "./logic.ts";
 import { normalise } from "./normalise.ts";
 import { reduce } from "./reduce.ts";
 import { resample } from "./resample.ts";
 import { reshapeFamily } from "./reshape.ts";
 import { slicing } from "./slicing.ts";
+import { trigonometry } from "./trigonometry.ts";
 
 const families: readonly RuleFamily[] = [
   elementwise,
+  trigonometry,
+  activations,
+  extrema,
+  logic,
+  casts,
   reduce,
   linear,
   convolution,
