@@ -5,6 +5,7 @@ import type { CallSite } from "./rule.ts";
 export const int = (value: number): Attribute => ({ kind: "int", value });
 export const ints = (value: readonly number[]): Attribute => ({ kind: "ints", value });
 export const float = (value: number): Attribute => ({ kind: "float", value });
+export const floats = (value: readonly number[]): Attribute => ({ kind: "floats", value });
 export const string = (value: string): Attribute => ({ kind: "string", value });
 
 type Site = Pick<CallSite, "attributes" | "name">;
@@ -24,6 +25,10 @@ export function stringOf(site: Site, name: string, fallback: string): string {
 
 export function intsOf(site: Site, name: string, fallback: readonly number[]): readonly number[] {
   return read(site, name, "ints", fallback);
+}
+
+export function floatsOf(site: Site, name: string, fallback: readonly number[]): readonly number[] {
+  return read(site, name, "floats", fallback);
 }
 
 type ValueOf<K extends Attribute["kind"]> = Extract<Attribute, { kind: K }>["value"];

@@ -3,7 +3,7 @@ import { sizeOf } from "../base/tensor.ts";
 import { constantOf, smallKey } from "./constant.ts";
 import { evaluateCall } from "./evaluate.ts";
 import type { Attribute, Constant, DataType, Graph, Node } from "./graph.ts";
-import type { CallSite, Rule } from "./rule.ts";
+import type { CallSite, InferredType, Rule } from "./rule.ts";
 import { ruleOf } from "./rules/index.ts";
 import { sameShape } from "./shapes.ts";
 import type { Call, Value } from "./value.ts";
@@ -118,7 +118,7 @@ export class Builder {
       return folded;
     }
 
-    const types = rule.infer(site, inputs);
+    const types = rule.infer?.(site, inputs) ?? this.expandedTypes(rule, site, inputs);
     const outputs: Value[] = [];
     const call: Call = {
       id: this.calls.length,
@@ -205,6 +205,21 @@ export class Builder {
           )
         : null);
     return folded?.map((constant) => this.constant(constant)) ?? null;
+  }
+
+  /** Types of the outputs of a fused operator, from what it stands for, which is traced elsewhere and dropped. */
+  private expandedTypes(
+    rule: Rule,
+    site: CallSite,
+    inputs: readonly (Value | null)[],
+  ): readonly InferredType[] {
+    const aside = new Builder(this.opset);
+    const stand = inputs.map((input) => {
+      if (!input) return null;
+      if (input.constant) return aside.constant(input.constant);
+      return aside.findInput(input.name) ?? aside.input(input.name, input.dtype, input.shape);
+    });
+    return rule.expand!(site, stand);
   }
 
   private value(

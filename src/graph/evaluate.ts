@@ -10,7 +10,7 @@ export function evaluateCall(
   inputs: readonly (Constant | null)[],
   limit = Infinity,
 ): readonly Constant[] | null {
-  if (!rule.evaluate) return null;
+  if (!rule.evaluate || !rule.infer) return null;
   const types = rule.infer(
     site,
     inputs.map((constant) => constant && { dtype: constant.dtype, shape: constant.shape, constant }),

@@ -2,6 +2,7 @@ import { UsageError } from "../base/errors.ts";
 import { isFloat } from "./dataTypes.ts";
 import { add } from "./ops/elementwise.ts";
 import { expand } from "./ops/reshape.ts";
+import type { GradientCall, Rule } from "./rule.ts";
 import { ruleOf } from "./rules/index.ts";
 import { sameShape } from "./shapes.ts";
 import type { Call, Value } from "./value.ts";
@@ -16,10 +17,20 @@ import type { Call, Value } from "./value.ts";
  * Cost: about twice the forward graph.
  */
 export function gradients(output: Value, wrt: readonly Value[], seed?: Value): Value[] {
+  return gradientsWithin(new Set(), output, wrt, seed);
+}
+
+/** `gradients` that look at nothing behind the values of `border`. */
+function gradientsWithin(
+  border: ReadonlySet<Value | null>,
+  output: Value,
+  wrt: readonly Value[],
+  seed?: Value,
+): Value[] {
   const { builder } = output;
   const whole = [output, ...wrt].find(({ dtype }) => !isFloat(dtype));
   if (whole) throw new UsageError(`"${whole.name}" is of type ${whole.dtype}: only floats have gradients`);
-  const calls = callsBetween(output, wrt);
+  const calls = callsBetween(border, output, wrt);
   const wanted = new Set<Value>(wrt);
   for (const call of calls) for (const value of call.outputs) wanted.add(value);
 
@@ -29,11 +40,8 @@ export function gradients(output: Value, wrt: readonly Value[], seed?: Value): V
     const upstream = call.outputs.map((value) => full(adjoints.get(value), value));
     if (upstream.every((g) => g === null)) continue;
     const rule = ruleOf(call.op, call.domain, call.name);
-    if (!rule.gradient) {
-      throw new UsageError(`operator "${call.op}" (node "${call.name}") has no gradient`);
-    }
     const contributions = builder.scope(`${call.name}/gradient`, () =>
-      rule.gradient!({
+      contributionsOf(rule, {
         site: { ...call, outputCount: call.outputs.length, opset: builder.opset },
         inputs: call.inputs,
         outputs: call.outputs,
@@ -53,20 +61,38 @@ export function gradients(output: Value, wrt: readonly Value[], seed?: Value): V
   );
 }
 
+/** What a call adds to its inputs' gradients, by its rule or through what it stands for. */
+function contributionsOf(rule: Rule, call: GradientCall): readonly (Value | null)[] {
+  if (rule.gradient) return rule.gradient(call);
+  const { site, inputs, gradients: upstream, wanted } = call;
+  if (!rule.expand) throw new UsageError(`operator "${site.op}" (node "${site.name}") has no gradient`);
+  const wrt = inputs.filter(
+    (input, i): input is Value => wanted[i] && isFloat(input!.dtype) && inputs.indexOf(input) === i,
+  );
+  const border = new Set(inputs);
+  const sums = rule
+    .expand(site, inputs)
+    .flatMap((output, i) => (upstream[i] ? [gradientsWithin(border, output, wrt, upstream[i])] : []))
+    .reduce((a, b) => a.map((value, i) => add(value, b[i])));
+  return inputs.map((input, i) =>
+    input && wanted[i] && inputs.indexOf(input) === i ? (sums[wrt.indexOf(input)] ?? null) : null,
+  );
+}
+
 /** A gradient that was left smaller, expanded to its value's shape. */
 function full(gradient: Value | undefined, value: Value): Value | null {
   if (!gradient) return null;
   return sameShape(gradient.shape, value.shape) ? gradient : expand(gradient, value.shape);
 }
 
-/** The calls that output needs and that need one of `wrt`, in the order in which they run. */
-function callsBetween(output: Value, wrt: readonly Value[]): Call[] {
+/** The calls that output needs and that need one of `wrt`, none behind `border`, in the order in which they run. */
+function callsBetween(border: ReadonlySet<Value | null>, output: Value, wrt: readonly Value[]): Call[] {
   const behind = new Set<Call>();
-  const stack = [output.call];
+  const stack = [border.has(output) ? null : output.call];
   for (let call = stack.pop(); call !== undefined; call = stack.pop()) {
     if (call === null || behind.has(call)) continue;
     behind.add(call);
-    for (const input of call.inputs) if (input?.call) stack.push(input.call);
+    for (const input of call.inputs) if (input?.call && !border.has(input)) stack.push(input.call);
   }
   const reached = new Set<Value>(wrt);
   return [...behind]

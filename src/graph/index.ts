@@ -1,5 +1,6 @@
 export { Builder, trace } from "./builder.ts";
 export { type Cost, type NodeCost, type OperatorCost, costOf } from "./cost.ts";
+export { decompose, expandFused } from "./decompose.ts";
 export { gradients } from "./gradients.ts";
 export type {
   Attribute,

@@ -6,6 +6,8 @@ import { constantNode } from "./constantNode.ts";
 import { dataTypeOf, isFloat, onnxCodeOf } from "./dataTypes.ts";
 import { evaluateCall } from "./evaluate.ts";
 import type { Attribute, Constant, DataType, Graph, Node } from "./graph.ts";
+import { Builder } from "./builder.ts";
+import type { CallSite, Rule } from "./rule.ts";
 import { ruleOf } from "./rules/index.ts";
 import { bindShapes, simplify } from "./transform.ts";
 
@@ -62,10 +64,23 @@ function compute(node: Node, inputs: readonly (Constant | null)[], opset: number
   if (node.op === "Constant") return [exactConstant(constantNode(node))];
   const attributes = node.op === "Cast" ? { ...node.attributes, to: exactTarget(node) } : node.attributes;
   const site = { op: node.op, name: node.name, attributes, outputCount: node.outputs.length, opset };
-  const results = evaluateCall(ruleOf(node.op, node.domain, node.name), site, inputs);
+  const rule = ruleOf(node.op, node.domain, node.name);
+  const results = rule.expand ? evaluateExpanded(rule, site, inputs) : evaluateCall(rule, site, inputs);
   if (!results)
     throw new UsageError(`operator "${node.op}" (node "${node.name}") cannot be evaluated on the host`);
   return results;
+}
+
+/** A fused operator's outputs, by what it stands for. */
+function evaluateExpanded(rule: Rule, site: CallSite, inputs: readonly (Constant | null)[]): Constant[] {
+  const builder = new Builder(Math.max(site.opset, 18));
+  const values = rule.expand!(
+    site,
+    inputs.map((constant) => constant && builder.constant(constant)),
+  );
+  const graph = builder.build(Object.fromEntries(values.map((value, i) => [`${i}`, value])));
+  const results = interpret(graph, {});
+  return values.map((_, i) => results[`${i}`]);
 }
 
 /** The graph as it is written since opset 18, for inputs of these shapes. */

@@ -37,13 +37,20 @@ export interface GradientCall {
 
 /** What Fairlead knows of one operator, in the form it has since opset 18 (upgrade.ts brings older nodes to it). */
 export interface Rule {
-  /** Types of the outputs. Throws UsageError naming the node when the inputs do not fit. */
-  infer(site: CallSite, inputs: readonly (RuleInput | null)[]): readonly InferredType[];
+  /**
+   * Types of the outputs; where it is absent, `expand` tells them. Throws UsageError naming the node when the inputs do
+   * not fit.
+   */
+  infer?(site: CallSite, inputs: readonly (RuleInput | null)[]): readonly InferredType[];
   /**
    * One value per input: null for none, else any shape that broadcasts to the input's (so that a mean's gradient need
    * not be expanded to be added to another).
    */
   gradient?(call: GradientCall): readonly (Value | null)[];
+  /**
+   * The same outputs by standard operators, for a fused operator: what stands for its shape rule, gradient and evaluation.
+   */
+  expand?(site: CallSite, inputs: readonly (Value | null)[]): readonly Value[];
   /** The outputs, where the inputs' shapes are enough to know them. */
   fromShapes?(site: CallSite, inputs: readonly (RuleInput | null)[]): readonly Constant[];
   /** The slow reference: the outputs' numbers in float64. Folds constants, and is the oracle of the tests. */

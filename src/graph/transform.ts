@@ -1,4 +1,5 @@
 import { UsageError } from "../base/errors.ts";
+import { expandFused } from "./decompose.ts";
 import { gradients } from "./gradients.ts";
 import type { Dim, Graph, NamedType } from "./graph.ts";
 import { builderFor, declareInputs, replay } from "./replay.ts";
@@ -61,7 +62,7 @@ export function differentiate(
 ): Graph {
   const builder = builderFor(graph);
   const declared = declareInputs(graph, builder);
-  const outputs = replay(graph, builder, declared);
+  const outputs = replay(graph, builder, declared, expandFused);
   if (!outputs[output]) {
     throw new UsageError(
       `the graph has no output "${output}"; its outputs are ${Object.keys(outputs).join(", ")}`,

@@ -5,6 +5,7 @@ import { casts } from "./cast.ts";
 import { convolution } from "./convGeneral.ts";
 import { elementwise } from "./elementwise.ts";
 import { extrema } from "./extrema.ts";
+import { fused } from "./fused/index.ts";
 import { indexing } from "./indexing.ts";
 import { linear } from "./linear.ts";
 import { logic } from "./logic.ts";
@@ -30,14 +31,23 @@ const families: readonly RuleFamily[] = [
   indexing,
   normalise,
   resample,
+  fused,
 ];
 
 /** Every operator Fairlead knows, by name. */
 export const rules: ReadonlyMap<string, Rule> = new Map(families.flatMap((family) => Object.entries(family)));
 
+const keyOf = (op: string, domain: string): string =>
+  domain === "" || domain === "ai.onnx" ? op : `${domain}::${op}`;
+
+/** The rule of an operator, if there is one. */
+export function findRule(op: string, domain: string): Rule | undefined {
+  return rules.get(keyOf(op, domain));
+}
+
 /** The rule of an operator; throws UsageError naming operator and node when there is none. */
 export function ruleOf(op: string, domain: string, node: string): Rule {
-  const key = domain === "" || domain === "ai.onnx" ? op : `${domain}::${op}`;
+  const key = keyOf(op, domain);
   const rule = rules.get(key);
   if (!rule) {
     throw new UsageError(

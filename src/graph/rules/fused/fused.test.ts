@@ -1,0 +1,216 @@
+import { type Attribute } from "../../graph.ts";
+import { float, floats, int, ints, string } from "../../attributes.ts";
+import { cast } from "../../ops/elementwise.ts";
+import type { Value } from "../../value.ts";
+import { type GradientCase, gradientSuite } from "../gradients.cases.ts";
+
+/** One com.microsoft operator on the inputs, in their order; an input called mask is int32, one called "_" is absent. */
+const call =
+  (op: string, attributes: Record<string, Attribute> = {}, { domain = "com.microsoft", outputs = 1 } = {}) =>
+  (values: Record<string, Value>): Value => {
+    const { builder } = Object.values(values)[0];
+    const inputs = Object.entries(values).map(([name, value]) =>
+      name.startsWith("_") ? null : value.dtype === "int64" ? cast(value, "int32") : value,
+    );
+    return builder.apply(op, inputs, { domain, attributes, outputs })[0];
+  };
+
+const mask = (shape: number[], data: number[]): { shape: number[]; data: number[]; kind: "integer" } => ({
+  shape,
+  data,
+  kind: "integer",
+});
+const absent = [1];
+/** Small ones, so that no softmax is so sharp that float32 tells little of it. */
+const weights = (shape: number[]): { shape: number[]; from: number; to: number } => ({
+  shape,
+  from: -0.5,
+  to: 0.5,
+});
+
+const activations: readonly GradientCase[] = [
+  { name: "Gelu", inputs: { x: [3, 4] }, network: call("Gelu") },
+  { name: "BiasGelu", inputs: { x: [2, 3, 4], b: [4] }, network: call("BiasGelu") },
+  { name: "FastGelu", inputs: { x: [3, 4] }, network: call("FastGelu") },
+  { name: "FastGelu with a bias", inputs: { x: [3, 4], b: [4] }, network: call("FastGelu") },
+];
+
+const products: readonly GradientCase[] = [
+  {
+    name: "FusedMatMul",
+    inputs: { a: [2, 3, 4], b: [4, 2] },
+    network: call("FusedMatMul", { alpha: float(0.5) }),
+  },
+  {
+    name: "FusedMatMul of turned operands",
+    inputs: { a: [2, 4, 3], b: [2, 5, 4] },
+    network: call("FusedMatMul", { transA: int(1), transB: int(1) }),
+  },
+  {
+    name: "FusedMatMul with the batch axes of a turned",
+    inputs: { a: [3, 2, 4], b: [2, 4, 5] },
+    network: call("FusedMatMul", { transBatchA: int(1) }),
+  },
+  {
+    name: "FusedMatMul with everything turned",
+    inputs: { a: [4, 2, 3], b: [5, 2, 4] },
+    network: call("FusedMatMul", {
+      transBatchA: int(1),
+      transA: int(1),
+      transBatchB: int(1),
+      transB: int(1),
+      alpha: float(-2),
+    }),
+  },
+  {
+    name: "FusedMatMul with two batch axes of b turned",
+    inputs: { a: [2, 3, 2, 4], b: [4, 2, 3, 5] },
+    network: call("FusedMatMul", { transBatchB: int(1) }),
+  },
+  {
+    name: "TransposeMatMul",
+    inputs: { a: [3, 4], b: [5, 4] },
+    network: call("TransposeMatMul", { transB: int(1) }),
+  },
+  {
+    name: "FusedGemm with LeakyRelu",
+    inputs: { a: [3, 4], b: [5, 4], c: [5] },
+    network: call("FusedGemm", {
+      transB: int(1),
+      activation: string("LeakyRelu"),
+      activation_alpha: float(0.2),
+      alpha: float(0.5),
+    }),
+    second: false,
+  },
+];
+
+const x = [2, 3, 5, 5];
+const w = [4, 3, 3, 3];
+const padded = { pads: ints([1, 1, 1, 1]), kernel_shape: ints([3, 3]) };
+const convolutions: readonly GradientCase[] = [
+  {
+    name: "FusedConv with Relu",
+    inputs: { x, w, b: [4] },
+    network: call("FusedConv", { ...padded, activation: string("Relu") }),
+    second: false,
+  },
+  {
+    name: "FusedConv of a sum, with Tanh",
+    inputs: { x, w, b: [4], z: [2, 4, 5, 5] },
+    network: call("FusedConv", { ...padded, activation: string("Tanh") }),
+  },
+  {
+    name: "FusedConv with HardSigmoid",
+    inputs: { x, w },
+    network: call("FusedConv", {
+      ...padded,
+      activation: string("HardSigmoid"),
+      activation_params: floats([0.05, 0.5]),
+    }),
+    second: false,
+  },
+  {
+    name: "FusedConv with Clip",
+    inputs: { x, w },
+    network: call("FusedConv", { ...padded, activation: string("Clip"), activation_params: floats([-1, 2]) }),
+    second: false,
+  },
+];
+
+const norms: readonly GradientCase[] = [
+  {
+    name: "SkipSimplifiedLayerNormalization",
+    inputs: { x: [2, 3, 4], s: [2, 3, 4], g: [4], b: [4] },
+    network: call("SkipSimplifiedLayerNormalization", { epsilon: float(0.01) }),
+  },
+  {
+    name: "SimplifiedLayerNormalization",
+    inputs: { x: [2, 3, 4], g: [4] },
+    network: call("SimplifiedLayerNormalization", { epsilon: float(0.01), axis: int(-1) }, { domain: "" }),
+  },
+  {
+    name: "SimplifiedLayerNormalization over two axes",
+    inputs: { x: [2, 3, 4], g: [3, 4] },
+    network: call("SimplifiedLayerNormalization", { epsilon: float(0.01), axis: int(1) }, { domain: "" }),
+  },
+];
+
+const heads = { num_heads: int(2) };
+const q = [2, 3, 4];
+const k = [2, 5, 4];
+const attention: readonly GradientCase[] = [
+  { name: "MultiHeadAttention", inputs: { q, k, v: [2, 5, 6] }, network: call("MultiHeadAttention", heads) },
+  {
+    name: "MultiHeadAttention with biases and a scale",
+    inputs: { q, k, v: [2, 5, 6], b: [14] },
+    network: call("MultiHeadAttention", { ...heads, scale: float(0.3) }),
+  },
+  {
+    name: "MultiHeadAttention of keys and values by heads",
+    inputs: { q, k: [2, 2, 5, 2], v: [2, 2, 5, 2] },
+    network: call("MultiHeadAttention", heads),
+  },
+  {
+    name: "MultiHeadAttention with a padding mask",
+    inputs: { q, k, v: k, _b: absent, m: mask([2, 5], [1, 1, 1, 0, 0, 1, 0, 1, 1, 1]) },
+    network: call("MultiHeadAttention", { ...heads, mask_filter_value: float(-2) }),
+  },
+  {
+    name: "MultiHeadAttention with a bias of the logits",
+    inputs: { q, k, v: k, _b: absent, _m: absent, a: [1, 2, 3, 5] },
+    network: call("MultiHeadAttention", heads),
+  },
+  {
+    name: "MultiHeadAttention with earlier keys",
+    inputs: { q, k: q, v: q, _b: absent, _m: absent, _a: absent, pk: [2, 2, 4, 2], pv: [2, 2, 4, 2] },
+    network: call("MultiHeadAttention", heads, { outputs: 3 }),
+  },
+  {
+    name: "MultiHeadAttention that looks back only",
+    inputs: { q: k, k, v: k },
+    network: call("MultiHeadAttention", { ...heads, unidirectional: int(1) }),
+  },
+  {
+    name: "Attention",
+    inputs: { x: [2, 3, 4], w: weights([4, 12]), b: [12] },
+    network: call("Attention", heads),
+  },
+  {
+    name: "Attention with other sizes",
+    inputs: { x: [2, 3, 4], w: weights([4, 14]), b: [14] },
+    network: call("Attention", { ...heads, qkv_hidden_sizes: ints([4, 4, 6]) }),
+  },
+  {
+    name: "Attention with a mask",
+    inputs: { x: [2, 3, 4], w: weights([4, 12]), b: [12], m: mask([2, 3], [1, 1, 0, 0, 1, 1]) },
+    network: call("Attention", { ...heads, mask_filter_value: float(-3) }),
+  },
+  {
+    name: "Attention with ends",
+    inputs: { x: [2, 3, 4], w: weights([4, 12]), b: [12], m: mask([2], [2, 3]) },
+    network: call("Attention", heads),
+  },
+  {
+    name: "Attention with ends and starts",
+    inputs: { x: [2, 3, 4], w: weights([4, 12]), b: [12], m: mask([4], [3, 3, 1, 0]) },
+    network: call("Attention", heads),
+  },
+  {
+    name: "Attention with a mask of each query",
+    inputs: { x: [2, 2, 4], w: weights([4, 12]), b: [12], m: mask([2, 2, 2], [1, 0, 1, 1, 1, 1, 0, 1]) },
+    network: call("Attention", heads),
+  },
+  {
+    name: "Attention that looks back only",
+    inputs: { x: [2, 3, 4], w: weights([4, 12]), b: [12] },
+    network: call("Attention", { ...heads, unidirectional: int(1) }),
+  },
+  {
+    name: "Attention with earlier tokens",
+    inputs: { x: [2, 3, 4], w: weights([4, 12]), b: [12], _m: absent, p: [2, 2, 2, 4, 2] },
+    network: call("Attention", { ...heads, unidirectional: int(1) }, { outputs: 2 }),
+  },
+];
+
+gradientSuite([...activations, ...products, ...convolutions, ...norms, ...attention]);

@@ -1,0 +1,16 @@
+import type { RuleFamily } from "../../rule.ts";
+import { fusedActivations } from "./activations.ts";
+import { fusedAttention } from "./attention.ts";
+import { fusedNormalisations } from "./normalisations.ts";
+import { fusedProducts } from "./products.ts";
+
+/**
+ * Operators that ONNX Runtime's optimisers put in the place of several standard ones. Each is told by what it stands for.
+ * Source: ONNX Runtime, docs/ContribOperators.md.
+ */
+export const fused: RuleFamily = {
+  ...fusedActivations,
+  ...fusedProducts,
+  ...fusedNormalisations,
+  ...fusedAttention,
+};
