@@ -1,6 +1,6 @@
 import { UsageError } from "../base/errors.ts";
 import { sizeOf } from "../base/tensor.ts";
-import { int, intOf } from "./attributes.ts";
+import { int } from "./attributes.ts";
 import { constantOf, numbersOf } from "./constant.ts";
 import { constantNode } from "./constantNode.ts";
 import { dataTypeOf, isFloat, onnxCodeOf } from "./dataTypes.ts";
@@ -62,7 +62,9 @@ function given(
 
 function compute(node: Node, inputs: readonly (Constant | null)[], opset: number): readonly Constant[] {
   if (node.op === "Constant") return [exactConstant(constantNode(node))];
-  const attributes = node.op === "Cast" ? { ...node.attributes, to: exactTarget(node) } : node.attributes;
+  const attributes = Object.fromEntries(
+    Object.entries(node.attributes).map(([name, attribute]) => [name, exactAttribute(name, attribute)]),
+  );
   const site = { op: node.op, name: node.name, attributes, outputCount: node.outputs.length, opset };
   const rule = ruleOf(node.op, node.domain, node.name);
   const results = rule.expand ? evaluateExpanded(rule, site, inputs) : evaluateCall(rule, site, inputs);
@@ -101,7 +103,10 @@ function exactConstant(constant: Constant): Constant {
   return constantOf("float64", constant.shape, numbersOf(constant));
 }
 
-function exactTarget(node: Node): Attribute {
-  const to = dataTypeOf(intOf(node, "to", 1));
-  return to ? int(onnxCodeOf(exact(to))) : node.attributes.to;
+/** An attribute that holds floats or names their type (Cast's `to`, EyeLike's `dtype`), for float64. */
+function exactAttribute(name: string, attribute: Attribute): Attribute {
+  if (attribute.kind === "tensor") return { kind: "tensor", value: exactConstant(attribute.value) };
+  if (attribute.kind !== "int" || !["to", "dtype"].includes(name)) return attribute;
+  const dtype = dataTypeOf(attribute.value);
+  return dtype ? int(onnxCodeOf(exact(dtype))) : attribute;
 }

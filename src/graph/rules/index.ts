@@ -1,11 +1,14 @@
 import { UsageError } from "../../base/errors.ts";
 import type { Rule, RuleFamily } from "../rule.ts";
 import { activations } from "./activations.ts";
+import { argmax } from "./argmax.ts";
 import { casts } from "./cast.ts";
 import { convolution } from "./convGeneral.ts";
+import { einsumFamily } from "./einsum.ts";
 import { elementwise } from "./elementwise.ts";
 import { extrema } from "./extrema.ts";
 import { fused } from "./fused/index.ts";
+import { generators } from "./generators.ts";
 import { indexing } from "./indexing.ts";
 import { linear } from "./linear.ts";
 import { logic } from "./logic.ts";
@@ -13,7 +16,9 @@ import { normalise } from "./normalise.ts";
 import { reduce } from "./reduce.ts";
 import { resample } from "./resample.ts";
 import { reshapeFamily } from "./reshape.ts";
+import { scan } from "./scan.ts";
 import { slicing } from "./slicing.ts";
+import { tiling } from "./tiling.ts";
 import { trigonometry } from "./trigonometry.ts";
 
 const families: readonly RuleFamily[] = [
@@ -24,11 +29,16 @@ const families: readonly RuleFamily[] = [
   logic,
   casts,
   reduce,
+  argmax,
+  scan,
   linear,
+  einsumFamily,
   convolution,
   reshapeFamily,
+  tiling,
   slicing,
   indexing,
+  generators,
   normalise,
   resample,
   fused,

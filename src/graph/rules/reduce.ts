@@ -1,12 +1,13 @@
 import { intOf } from "../attributes.ts";
-import { cast, div, equal, exp, mul, sub } from "../ops/elementwise.ts";
+import { cast, div, equal, exp, mul, sign, sub, where } from "../ops/elementwise.ts";
 import { sumTo } from "../ops/reduce.ts";
 import { reshape } from "../ops/reshape.ts";
-import type { CallSite, Rule, RuleFamily } from "../rule.ts";
+import type { CallSite, Rule, RuleFamily, RuleInput } from "../rule.ts";
 import { axisOf, broadcastIndex, knownNumbers } from "../shapes.ts";
 import type { Value } from "../value.ts";
 
 interface Reduction {
+  readonly axes: readonly number[];
   /** The output's shape with reduced axes kept as 1. */
   readonly kept: readonly number[];
   readonly shape: readonly number[];
@@ -16,31 +17,33 @@ interface Reduction {
 
 function reductionOf(site: CallSite, from: readonly number[], given: readonly number[] | null): Reduction {
   const all = (given ?? []).length === 0 && intOf(site, "noop_with_empty_axes", 0) === 0;
-  const axes = all ? from.map((_, i) => i) : given!.map((axis) => axisOf(site, axis, from.length));
+  const axes = all ? from.map((_, i) => i) : (given ?? []).map((axis) => axisOf(site, axis, from.length));
   const kept = from.map((dim, i) => (axes.includes(i) ? 1 : dim));
   const keep = intOf(site, "keepdims", 1) === 1;
   return {
+    axes,
     kept,
     shape: keep ? kept : from.filter((_, i) => !axes.includes(i)),
     count: axes.reduce((n, i) => n * from[i], 1),
   };
 }
 
-/** Gradient of a reduction; g and y have the reduced axes kept. */
-type ReduceGradient = (site: { g: Value; x: Value; y: Value; count: number }) => Value;
+const knownReduction = (site: CallSite, [x, axes]: readonly (RuleInput | null)[]): Reduction =>
+  reductionOf(site, x!.shape, knownNumbers(site, axes, "axes"));
 
-function reduction(fold: (group: number[]) => number, gradient: ReduceGradient): Rule {
+/** Gradient of a reduction; g and y have the reduced axes kept. */
+type ReduceGradient = (call: { g: Value; x: Value; y: Value; count: number }) => Value;
+
+function reduction(fold: (group: number[]) => number, gradient?: ReduceGradient): Rule {
   return {
-    infer: (site, [x, axes]) => [
-      { dtype: x!.dtype, shape: reductionOf(site, x!.shape, knownNumbers(site, axes, "axes")).shape },
-    ],
-    gradient: ({ site, inputs: [x, axes], outputs, gradients }) => {
-      const { kept, count } = reductionOf(site, x!.shape, knownNumbers(site, axes, "axes"));
-      return [
-        gradient({ g: reshape(gradients[0]!, kept), x: x!, y: reshape(outputs[0], kept), count }),
-        null,
-      ];
-    },
+    infer: (site, inputs) => [{ dtype: inputs[0]!.dtype, shape: knownReduction(site, inputs).shape }],
+    ...(gradient && {
+      gradient: ({ site, inputs, outputs, gradients }) => {
+        const { kept, count } = knownReduction(site, inputs);
+        const [g, y] = [reshape(gradients[0]!, kept), reshape(outputs[0], kept)];
+        return [gradient({ g, x: inputs[0]!, y, count }), null];
+      },
+    }),
     evaluate: (site, [x, axes]) => {
       const { kept } = reductionOf(site, x!.shape, axes ? Array.from(axes.numbers) : null);
       const groups: number[][] = Array.from({ length: kept.reduce((a, b) => a * b, 1) }, () => []);
@@ -52,11 +55,20 @@ function reduction(fold: (group: number[]) => number, gradient: ReduceGradient):
 }
 
 const total = (group: number[]): number => group.reduce((a, b) => a + b, 0);
+const largest = (group: number[]): number => group.reduce((a, b) => Math.max(a, b), -Infinity);
+const smallest = (group: number[]): number => group.reduce((a, b) => Math.min(a, b), Infinity);
+const sumOfSquares = (group: number[]): number => total(group.map((x) => x * x));
 
 function logSumExp(group: number[]): number {
-  const top = Math.max(...group);
-  return top + Math.log(total(group.map((x) => Math.exp(x - top))));
+  const top = largest(group);
+  return top === -Infinity ? top : top + Math.log(total(group.map((x) => Math.exp(x - top))));
 }
+
+/** Shared equally among ties. */
+const sharedGradient: ReduceGradient = ({ g, x, y }) => {
+  const ties = cast(equal(x, y), x.dtype);
+  return mul(ties, div(g, sumTo(ties, g.shape)));
+};
 
 export const reduce: RuleFamily = {
   ReduceSum: reduction(total, ({ g }) => g),
@@ -64,17 +76,22 @@ export const reduce: RuleFamily = {
     (group) => total(group) / group.length,
     ({ g, count }) => mul(g, 1 / count),
   ),
-  ReduceSumSquare: reduction(
-    (group) => total(group.map((x) => x * x)),
-    ({ g, x }) => mul(x, mul(g, 2)),
+  ReduceSumSquare: reduction(sumOfSquares, ({ g, x }) => mul(x, mul(g, 2))),
+  ReduceMax: reduction(largest, sharedGradient),
+  ReduceMin: reduction(smallest, sharedGradient),
+  ReduceProd: reduction((group) => group.reduce((a, b) => a * b, 1)),
+  ReduceL1: reduction(
+    (group) => total(group.map(Math.abs)),
+    ({ g, x }) => mul(g, sign(x)),
   ),
-  // Shared equally among ties.
-  ReduceMax: reduction(
-    (group) => Math.max(...group),
-    ({ g, x, y }) => {
-      const ties = cast(equal(x, y), x.dtype);
-      return mul(ties, div(g, sumTo(ties, g.shape)));
-    },
+  // x / y, and 0 at the zero vector.
+  ReduceL2: reduction(
+    (group) => Math.sqrt(sumOfSquares(group)),
+    ({ g, x, y }) => mul(x, div(g, where(equal(y, 0), 1, y))),
+  ),
+  ReduceLogSum: reduction(
+    (group) => Math.log(total(group)),
+    ({ g, y }) => div(g, exp(y)),
   ),
   ReduceLogSumExp: reduction(logSumExp, ({ g, x, y }) => mul(g, exp(sub(x, y)))),
 };
