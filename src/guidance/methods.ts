@@ -1,6 +1,19 @@
+import { channelNormMethod } from "./adjust/channelNorm.ts";
+import { energyMethod } from "./adjust/energy.ts";
+import { epsilonScalingMethod } from "./adjust/epsilonScaling.ts";
+import { momentumMethod } from "./adjust/momentum.ts";
 import { rescaleMethod } from "./adjust/rescale.ts";
+import { thresholdMethod } from "./adjust/threshold.ts";
+import { adaptiveMethod } from "./combine/adaptive.ts";
 import { apgMethod } from "./combine/apg.ts";
+import { apgMixMethod } from "./combine/apgMix.ts";
 import { cfgPlusPlusMethod } from "./combine/cfgPlusPlus.ts";
+import { cfgZeroStarMethod } from "./combine/cfgZeroStar.ts";
+import { frequencyMethod } from "./combine/frequency.ts";
+import { mamboMethod } from "./combine/mambo.ts";
+import { mimicMethod } from "./combine/mimic.ts";
+import { powerLawMethod } from "./combine/powerLaw.ts";
+import { tangentialMethod } from "./combine/tangential.ts";
 import type { Method } from "./method.ts";
 import { classifierMethod } from "./push/classifier.ts";
 import { autoguidanceMethod } from "./weak/weakerNetwork.ts";
@@ -15,9 +28,22 @@ const catalogue: readonly Method[] = [
   autoguidanceMethod,
   // How the two meet.
   apgMethod,
+  apgMixMethod,
   cfgPlusPlusMethod,
+  cfgZeroStarMethod,
+  tangentialMethod,
+  frequencyMethod,
+  mamboMethod,
+  powerLawMethod,
+  mimicMethod,
+  adaptiveMethod,
   // Corrections.
   rescaleMethod,
+  energyMethod,
+  channelNormMethod,
+  thresholdMethod,
+  momentumMethod,
+  epsilonScalingMethod,
   // Gradients.
   classifierMethod,
 ];

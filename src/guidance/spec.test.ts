@@ -7,6 +7,7 @@ import type { MethodSpec } from "./methods.ts";
 import { completeSpec, formatGuidance, optionsAlone, parseGuidance } from "./spec.ts";
 
 const cfg4: MethodSpec = { method: "cfg", weight: 4, interval: everywhere };
+const apg0: MethodSpec = { method: "apg", eta: 0, cap: 0, momentum: 0, space: "x0", form: "paper" };
 const pag3: MethodSpec = { method: "pag", scale: 3, interval: everywhere, layers: ["mid"], kind: "identity" };
 
 test.each<[string, readonly MethodSpec[]]>([
@@ -38,12 +39,12 @@ test.each<[string, readonly MethodSpec[]]>([
   ["classifier", [{ method: "classifier", scale: 1, interval: everywhere }]],
   ["classifier:2,base=null", [{ method: "classifier", scale: 2, interval: everywhere, base: "null" }]],
   ["cfg:4+pag:scale=3", [cfg4, pag3]],
-  ["cfg:4~apg:eta=0.5", [{ ...cfg4, combine: { method: "apg", eta: 0.5, cap: 0, momentum: 0 } }]],
-  ["apg:4,eta=0.5", [{ ...cfg4, combine: { method: "apg", eta: 0.5, cap: 0, momentum: 0 } }]],
+  ["cfg:4~apg:eta=0.5", [{ ...cfg4, combine: { ...apg0, eta: 0.5 } }]],
+  ["apg:4,eta=0.5", [{ ...cfg4, combine: { ...apg0, eta: 0.5 } }]],
   [
     "pag:3~apg+rescale:0.5",
     [
-      { ...pag3, combine: { method: "apg", eta: 0, cap: 0, momentum: 0 } },
+      { ...pag3, combine: apg0 },
       { method: "rescale", amount: 0.5, interval: everywhere, space: "v" },
     ],
   ],
@@ -133,6 +134,7 @@ test("the catalogue is complete: every method's defaults hold, and its strength 
       completeSpec({ method: name }),
     ]);
     expect(completeSpec({ method: name })).toMatchObject({ interval: everywhere });
-    expect(options[method.strength].meaning).toMatch(method.strength === "weight" ? /1 is off/ : /0 is off/);
+    const off = method.off ?? (method.role === "combine" ? 1 : null);
+    if (off !== null) expect(options[method.strength].meaning).toMatch(new RegExp(`${off} is off`));
   }
 });

@@ -72,6 +72,15 @@ export const probability: ValueKind<number> = {
   write: String,
 };
 
+/** Numbers joined by "|". */
+export const numberList: ValueKind<readonly number[]> = {
+  wanted: 'finite numbers joined by "|"',
+  read: (text) => text.split("|").map((item) => readNumber(item.trim()) ?? NaN),
+  holds: (value): value is readonly number[] =>
+    Array.isArray(value) && value.length > 0 && value.every(isFinite),
+  write: (values) => values.join("|"),
+};
+
 export const wholeNumber: ValueKind<number> = {
   wanted: "a whole number from 0",
   read: readNumber,

@@ -1,7 +1,15 @@
-import type { Combine } from "../guidance.ts";
+import type { Combine, Pair } from "../guidance.ts";
 import { stateful } from "../guidance.ts";
 import { combineMethod, numberOption } from "../method.ts";
+import { type Space, convertAt } from "../spaces.ts";
+import { choice } from "../values.ts";
 import { dot, norm, perRow } from "./perRow.ts";
+
+/**
+ * Where the difference is added to: "paper": D = strong + (w - 1) g; "diffusers": D = weak + w g; "comfyui": D = strong + w g.
+ * They are one only where g is strong - weak (the first two) or never (the last).
+ */
+export type ApgForm = "paper" | "diffusers" | "comfyui";
 
 export interface ApgOptions {
   /** Share of the part along the strong prediction: 0 drops it, 1 keeps all (then, without cap and momentum, CFG). */
@@ -10,6 +18,10 @@ export interface ApgOptions {
   readonly cap: number;
   /** beta in g + beta * (the step before's): negative pushes back; 0 is off. */
   readonly momentum: number;
+  /** Default "paper". */
+  readonly form?: ApgForm;
+  /** What the norms and projections are of. Default: x0, as the paper's; diffusers has what the network predicts. */
+  readonly space?: Space;
 }
 
 /** The running difference of each row. */
@@ -25,13 +37,17 @@ type Memory = readonly Float64Array[];
  *
  * eta = 1, r = Infinity, beta = 0 is extrapolation. Source: Sadat et al. 2024 (arXiv:2410.02416), Section 4 and Algorithm 1.
  */
-export function apg({ eta, cap, momentum }: ApgOptions): Combine {
+export function apg(options: ApgOptions): Combine {
+  const { eta, cap, momentum, form = "paper", space = "x0" } = options;
   return stateful<Memory, Combine<Memory>>({
     method: "apg",
+    offAtOne: form !== "comfyui",
     init: () => [],
     combine(pair, before) {
+      const { to, from } = convertAt(space, pair.x, pair.sigma);
+      const inSpace: Pair = { ...pair, strong: to(pair.strong), weak: to(pair.weak) };
       const after: Float64Array[] = [];
-      const denoised = perRow(pair, ({ row, strong, weak, weight }) => {
+      const guided = perRow(inSpace, ({ row, strong, weak, weight }) => {
         const last = before[row];
         const g = strong.map((s, i) => s - weak[i] + (momentum !== 0 && last ? momentum * last[i] : 0));
         after.push(g);
@@ -39,12 +55,32 @@ export function apg({ eta, cap, momentum }: ApgOptions): Combine {
         const shrink = size > cap ? cap / size : 1;
         const squared = dot(strong, strong);
         const along = squared === 0 ? 0 : (shrink * dot(g, strong)) / squared;
-        return strong.map((s, i) => s + (weight - 1) * (shrink * g[i] + (eta - 1) * along * s));
+        const base = form === "diffusers" ? weak : strong;
+        const factor = form === "paper" ? weight - 1 : weight;
+        return base.map((b, i) => b + factor * (shrink * g[i] + (eta - 1) * along * strong[i]));
       });
-      return { denoised, state: after };
+      return { denoised: from(guided), state: after };
     },
   });
 }
+
+export const spaceOption = <const S extends Space>(by: S, meaning: string) =>
+  ({
+    meaning,
+    unit: "one of x0, eps, v, velocity",
+    default: by,
+    values: choice("x0", "eps", "v", "velocity"),
+  }) as const;
+
+export const apgOptions = {
+  eta: numberOption("share of the part along the strong prediction: 1 keeps all, 0 none", 0),
+  cap: numberOption("largest norm of the difference; 0 is no cap", 0, "norm of a sample"),
+  momentum: numberOption("beta of the running difference: 0 is off, negative pushes back", 0),
+  space: spaceOption(
+    "x0",
+    "what norms and projections are of; the paper's is x0, diffusers has the network's output",
+  ),
+};
 
 export const apgMethod = combineMethod({
   name: "apg",
@@ -60,13 +96,15 @@ export const apgMethod = combineMethod({
   source: "Sadat et al. 2024, arXiv:2410.02416",
   space: "x0",
   strength: "weight",
-  off: null,
+  off: 1,
   options: {
-    eta: numberOption("share of the part along the strong prediction: 1 keeps all, 0 none", 0),
-    cap: {
-      ...numberOption("largest norm of the difference; 0 is no cap", 0, "norm of a sample"),
+    ...apgOptions,
+    form: {
+      meaning: "what the difference is added to: the paper's, or another program's reading of it",
+      unit: "one of paper, diffusers, comfyui",
+      default: "paper",
+      values: choice("paper", "diffusers", "comfyui"),
     },
-    momentum: numberOption("beta of the running difference: 0 is off, negative pushes back", 0),
   },
-  make: ({ eta, cap, momentum }) => apg({ eta, cap: cap > 0 ? cap : Infinity, momentum }),
+  make: ({ cap, ...options }) => apg({ ...options, cap: cap > 0 ? cap : Infinity }),
 });

@@ -1,0 +1,183 @@
+/** What each way to combine promises beyond the golden values of tests/guiderFixtures.test.ts, which are diffusers'. */
+import { describe, expect, test } from "vitest";
+import { tensor } from "../../base/tensor.ts";
+import type { Tensor } from "../../base/tensor.ts";
+import { philox } from "../../base/philox.ts";
+import { combineSteps, golden, pairOf } from "../../testing/pairs.ts";
+import type { Combine, Pair } from "../guidance.ts";
+import { adaptive } from "./adaptive.ts";
+import { apgMix } from "./apgMix.ts";
+import { cfgZeroStar } from "./cfgZeroStar.ts";
+import { extrapolate } from "./extrapolate.ts";
+import { frequency } from "./frequency.ts";
+import { build, pyramid } from "./laplacian.ts";
+import { mambo } from "./mambo.ts";
+import { mimic } from "./mimic.ts";
+import { powerLaw } from "./powerLaw.ts";
+import { quantile } from "./quantile.ts";
+import { tangential } from "./tangential.ts";
+
+const one = (combine: Combine, given: Partial<Pair> = {}): Tensor =>
+  combineSteps(combine, [pairOf(given)])[0];
+const cfgOf = ({ strong, weak, weight }: Pair): Tensor => extrapolate(strong, [{ weight, denoised: weak }]);
+
+function random(shape: number[], stream: number): Tensor {
+  const data = new Float64Array(shape.reduce((a, b) => a * b, 1));
+  philox(3, stream).fillNormal(data);
+  return tensor(data, shape);
+}
+
+// By an independent implementation of each paper's formula, to 6 digits: c, u as in src/testing/pairs.ts, weight 3.
+test.each([
+  { name: "CFG-Zero*", combine: cfgZeroStar({ zeroSteps: 0, space: "x0" }), want: [1.5, 3, -3, 3] },
+  {
+    name: "tangential",
+    combine: tangential({ space: "x0" }),
+    want: [2.175232, 4.350464, -2.312256, 1.293151],
+  },
+  {
+    name: "MAMBO-G",
+    combine: mambo({ alpha: 8, space: "x0" }),
+    want: [1.000008, 2.000015, -1.000015, 0.500015],
+  },
+])("$name", ({ combine, want }) => {
+  // The tangential one was computed in float32.
+  expect(one(combine)).toBeAllClose(want, { abs: 1e-6 });
+});
+
+describe("is extrapolation where its own idea is off", () => {
+  const strong = random([3, 2, 4, 4], 0);
+  const weak = random([3, 2, 4, 4], 1);
+  const x = random([3, 2, 4, 4], 2);
+  const along = tensor(
+    strong.data.map((value) => 0.3 * value),
+    strong.shape,
+  );
+  test.each<[string, Combine, Tensor]>([
+    ["MAMBO-G with alpha 0", mambo({ alpha: 0 }), weak],
+    ["power law with alpha 0", powerLaw({ alpha: 0 }), weak],
+    ["frequency with equal factors", frequency({ factors: [1, 1, 1] }), weak],
+    ["tangential on predictions of one direction", tangential({ space: "x0" }), along],
+    [
+      "CFG-Zero* where the best size is 1",
+      cfgZeroStar({ zeroSteps: 0, space: "x0" }),
+      projected(strong, weak),
+    ],
+    ["adaptive that never is done", adaptive({ threshold: 2 }), weak],
+    ["mimic of amount 0", mimic({ mimic: 2, spread: "max", percentile: 1, amount: 0 }), weak],
+    ["mimic of its own weight", mimic({ mimic: 4, spread: "max", percentile: 1, amount: 1 }), weak],
+    ["mimic of its own weight by std", mimic({ mimic: 4, spread: "std", percentile: 1, amount: 1 }), weak],
+    ["APG-mix before its start", apgMix({ eta: 0, cap: 1, momentum: 0, start: 5, early: 4 }), weak],
+  ])("%s", (_, combine, from) => {
+    const pair = pairOf({ x, strong, weak: from, sigma: 0.7, seeds: [0, 1, 2], weight: 4 });
+    // 1e-8 in CFG-Zero*'s denominator leaves about 1e-6.
+    expect(combineSteps(combine, [pair])[0]).toBeAllClose(cfgOf(pair), { abs: 2e-6 });
+  });
+
+  /** weak, made so that <strong, weak> = |weak|^2 row by row. */
+  function projected(c: Tensor, u: Tensor): Tensor {
+    const size = c.data.length / c.shape[0];
+    const data = u.data.slice();
+    for (let row = 0; row < c.shape[0]; row++) {
+      let [cu, uu] = [0, 0];
+      for (let i = row * size; i < (row + 1) * size; i++)
+        [cu, uu] = [cu + c.data[i] * u.data[i], uu + u.data[i] ** 2];
+      for (let i = row * size; i < (row + 1) * size; i++) data[i] *= cu / uu;
+    }
+    return tensor(data, u.shape);
+  }
+});
+
+describe("CFG-Zero*", () => {
+  test("does not move x in its first steps, in the flow's coordinates x/(1 + sigma)", () => {
+    const x = random([1, 1, 2, 2], 4);
+    const denoised = one(cfgZeroStar({ zeroSteps: 1 }), { x, sigma: 3 });
+    // velocity = eps - D = 0
+    expect(denoised).toBeAllClose(
+      x.data.map((value) => value / 4),
+      { abs: 1e-14 },
+    );
+  });
+
+  test("in velocity and in x0 differs", () => {
+    const x = random([1, 1, 2, 2], 4);
+    const [a, b] = (["velocity", "x0"] as const).map((space) =>
+      one(cfgZeroStar({ zeroSteps: 0, space }), { x, sigma: 3 }),
+    );
+    expect(Math.abs(a.data[0] - b.data[0])).toBeGreaterThan(1e-3);
+  });
+});
+
+describe("adaptive", () => {
+  const aligned = pairOf({ weak: tensor(Float64Array.of(0.5, 1, -0.5, 0.25), [1, 1, 2, 2]) });
+
+  test("guides the step in which a row is found done, and not the next ones", () => {
+    const combine = adaptive({ threshold: 0.99, space: "x0" });
+    const [first, second, third] = combineSteps(combine, [aligned, pairOf({ step: 1 }), pairOf({ step: 2 })]);
+    expect(first).toBeAllClose(cfgOf(aligned), { abs: 1e-14 });
+    for (const later of [second, third]) expect(later.data).toEqual(golden.strong.data);
+  });
+
+  test("is finished once every row is done", () => {
+    const combine = adaptive({ threshold: 0.99, space: "x0" });
+    const before = combine.init!(1);
+    expect(combine.finished!(before)).toBe(false);
+    expect(combine.finished!(combine.combine(pairOf(), before).state)).toBe(false);
+    expect(combine.finished!(combine.combine(aligned, before).state)).toBe(true);
+  });
+});
+
+describe("the Laplacian pyramid", () => {
+  test.each([
+    [1, [2, 3, 8, 4]],
+    [3, [1, 2, 16, 8]],
+    [3, [1, 1, 12, 7]],
+    [4, [1, 1, 1, 5]],
+  ])("of %i levels of %o gives the image back", (levels, shape) => {
+    const x = random(shape, 9);
+    expect(build(pyramid(x, levels), x)).toBeAllClose(x, { abs: 1e-13 });
+  });
+
+  test("of a constant image is nothing but its coarsest level", () => {
+    const flat = tensor(new Float64Array(64).fill(2.5), [1, 1, 8, 8]);
+    const [fine, middle, coarse] = pyramid(flat, 3);
+    for (const level of [fine, middle])
+      expect(level).toBeAllClose(
+        level.data.map(() => 0),
+        { abs: 1e-14 },
+      );
+    expect(coarse).toBeAllClose(
+      coarse.data.map(() => 2.5),
+      { abs: 1e-14 },
+    );
+  });
+});
+
+test("mimic keeps each channel's mean and takes the smaller weight's reach", () => {
+  const [strong, weak] = [random([1, 2, 4, 4], 0), random([1, 2, 4, 4], 1)];
+  const pair = pairOf({ strong, weak, x: random([1, 2, 4, 4], 2), weight: 9 });
+  const got = combineSteps(mimic({ mimic: 2, spread: "max", percentile: 1, amount: 1, space: "x0" }), [
+    pair,
+  ])[0];
+  const small = cfgOf({ ...pair, weight: 2 });
+  for (const channel of [0, 1]) {
+    const part = (x: Tensor): number[] => Array.from(x.data.subarray(16 * channel, 16 * channel + 16));
+    const mean = (values: number[]): number => values.reduce((a, b) => a + b) / 16;
+    const reach = (values: number[]): number => Math.max(...values.map((v) => Math.abs(v - mean(values))));
+    expect(mean(part(got))).toBeAllClose(mean(part(cfgOf(pair))), { abs: 1e-12 });
+    expect(reach(part(got))).toBeAllClose(reach(part(small)), { rel: 1e-12 });
+  }
+});
+
+test("quantiles lie between the sorted values, as numpy's", () => {
+  const values = [4, 1, 3, 2];
+  // numpy.quantile([4, 1, 3, 2], q)
+  for (const [q, want] of [
+    [0, 1],
+    [0.25, 1.75],
+    [0.5, 2.5],
+    [0.995, 3.985],
+    [1, 4],
+  ])
+    expect(quantile(values, q)).toBeAllClose(want, { rel: 1e-15 });
+});
