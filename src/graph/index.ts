@@ -22,12 +22,20 @@ export type { ExternalFiles } from "./onnx/reading.ts";
 export { type WriteOptions, writeOnnx } from "./onnx/writeOnnx.ts";
 export { type AttentionLayer, attentionLayers } from "./attention.ts";
 export {
+  checkPerturbation,
+  type Drawn,
+  drawRandomInputs,
+  type FixedMask,
   type LayerSelection,
-  type Perturbation,
-  maskInput,
+  mapOutput,
   perturb,
+  type Perturbation,
+  perturbationKey,
+  type PerturbationKind,
   perturbing,
+  randomInput,
   selectLayers,
+  withAttentionMaps,
 } from "./perturb.ts";
 export { interpret, type InterpreterInput } from "./interpret.ts";
 export { builderFor, declareInputs, type Intercept, replay } from "./replay.ts";

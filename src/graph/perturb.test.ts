@@ -13,7 +13,14 @@ import { mul, silu } from "./ops/elementwise.ts";
 import { matmul } from "./ops/linear.ts";
 import { softmax } from "./ops/normalise.ts";
 import { swapLast } from "./ops/reshape.ts";
-import { type Perturbation, maskInput, perturb, perturbing, selectLayers } from "./perturb.ts";
+import {
+  type Perturbation,
+  type RandomMask,
+  perturb,
+  perturbing,
+  randomInput,
+  selectLayers,
+} from "./perturb.ts";
 import { declareInputs, replay } from "./replay.ts";
 import type { ParameterSource } from "../networks/parameters.ts";
 import type { Value } from "./value.ts";
@@ -51,10 +58,10 @@ function normal(dims: readonly number[], stream: number): { data: Float32Array; 
 }
 
 /** The masks of every layer: f(query, key). */
-function masks(how: Perturbation, f: (query: number, key: number) => number): Record<string, RuntimeTensor> {
+function masks(how: RandomMask, f: (query: number, key: number) => number): Record<string, RuntimeTensor> {
   const data = Float32Array.from({ length: tokens ** 2 }, (_, i) => f(Math.floor(i / tokens), i % tokens));
   return Object.fromEntries(
-    layers.map((layer) => [maskInput(layer, how), { data, shape: [1, 1, tokens, tokens] }]),
+    layers.map((layer) => [randomInput(layer, how), { data, shape: [1, 1, tokens, tokens] }]),
   );
 }
 
@@ -117,9 +124,9 @@ describe("a perturbed layer", () => {
   });
 
   test("with a random mask is the softmax over what is not masked", () => {
-    const how: Perturbation = { kind: "random-mask", layers: "all" };
+    const how: RandomMask = { kind: "random-mask", layers: "all" };
     const changed = perturb(single, how);
-    const name = maskInput(attentionLayers(single)[0], how);
+    const name = randomInput(attentionLayers(single)[0], how);
     const [q, v] = [normal([2, 3, 4], 3), normal([2, 3, 2], 4)];
     // Only one key is left for each query: 1, 2, 0. Masked everywhere, all keys count alike.
     const one = { data: Float32Array.of(1, 0, 1, 1, 1, 0, 0, 1, 1), shape: [1, 1, 3, 3] };
@@ -140,15 +147,15 @@ describe("a perturbed layer", () => {
       { q: { shape: [3, 4] }, k: { shape: [5, 4] }, v: { shape: [5, 2] } },
       ({ q, k, v }, b) => b.scope("text", () => ({ y: matmul(softmax(matmul(q, swapLast(k))), v) })),
     );
-    expect(() => perturb(cross, { kind: "identity", layers: "all" })).toThrow(
+    expect(() => perturb(cross, { kind: "identity", layers: "all", attention: "any" })).toThrow(
       'the identity cannot stand for a map of 3 x 5 at node "text"',
     );
   });
 });
 
 describe("a perturbed network", () => {
-  const off: Perturbation = { kind: "off-diagonal-mask", layers: "all", p: 1 };
-  const random: Perturbation = { kind: "random-mask", layers: "all", p: 0 };
+  const off: RandomMask = { kind: "off-diagonal-mask", layers: "all", p: 1 };
+  const random: RandomMask = { kind: "random-mask", layers: "all", p: 0 };
 
   test("with everything off the diagonal masked is the one with the identity", () => {
     const want = outputOf(perturb(plain, { kind: "identity", layers: "all" }), { x });
@@ -166,7 +173,7 @@ describe("a perturbed network", () => {
 
   test("asks for the masks of the chosen layers only", () => {
     const changed = perturb(plain, { ...off, layers: ["mid"] });
-    expect(changed.inputs.map(({ name }) => name)).toEqual(["x", maskInput(layers[1], off)]);
+    expect(changed.inputs.map(({ name }) => name)).toEqual(["x", randomInput(layers[1], off)]);
   });
 });
 

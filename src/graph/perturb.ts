@@ -1,103 +1,95 @@
-import { UsageError } from "../base/errors.ts";
-import { type AttentionLayer, attentionLayers } from "./attention.ts";
 import type { Builder } from "./builder.ts";
-import type { Graph } from "./graph.ts";
-import { greater, where } from "./ops/elementwise.ts";
+import type { Graph, Node } from "./graph.ts";
+import { attentionLayers, listLayers } from "./attention.ts";
+import { structureOf } from "./attention/structure.ts";
+import { blurQueries } from "./perturb/blur.ts";
+import { identity, softIdentity } from "./perturb/identity.ts";
+import { attentionDropout, fixedMask, randomMask } from "./perturb/masks.ts";
+import { type Perturbation, checkPerturbation } from "./perturb/perturbation.ts";
+import { selectLayers } from "./perturb/selectLayers.ts";
+import { shuffleTokens } from "./perturb/shuffle.ts";
+import type { Edit, Site, Target } from "./perturb/site.ts";
+import { skipAttention, skipBlock, skipFeedForward, zeroAttention } from "./perturb/skip.ts";
+import { uniform } from "./perturb/uniform.ts";
+import { weightNoise } from "./perturb/weightNoise.ts";
 import { type Intercept, builderFor, declareInputs, replay } from "./replay.ts";
-import { check } from "./shapes.ts";
-import type { Value } from "./value.ts";
 
-/** Which attention layers: names (substring of the layer's name), positions ("down", "mid", "up"), indices in execution order, or "all". */
-export type LayerSelection = "all" | readonly (string | number)[];
-
-/**
- * How the self-attention map A = softmax(QK'/sqrt(d)) of the selected layers is replaced.
- * identity: A = I, so the result is V (PAG, arXiv:2403.17377, Eq. 13).
- * random-mask: logits are set to -inf with probability p, everywhere.
- * off-diagonal-mask: the same, the diagonal always kept. p = 1 is the identity.
- */
-export interface Perturbation {
-  readonly kind: "identity" | "random-mask" | "off-diagonal-mask";
-  readonly layers: LayerSelection;
-  /** Probability of masking a logit, in [0, 1]; for the two masks. Default 0.25. */
-  readonly p?: number;
-  /** Seed of the masks, default 0; a mask depends on (seed, layer, sigma) and is the same for every row of the batch. */
-  readonly seed?: number;
-}
-
-/** What takes the place of -inf: its exponential is 0, and a row that is masked everywhere is even instead of NaN. */
-const MASKED = -1e30;
-
-/** Probability of masking a logit where none is given. */
-const DEFAULT_P = 0.25;
-
-/** The chosen layers. Throws UsageError for a selection that matches none, and lists the layers. */
-export function selectLayers(
-  layers: readonly AttentionLayer[],
-  selection: LayerSelection,
-): readonly AttentionLayer[] {
-  if (layers.length === 0) throw new UsageError("the network has no attention layer to perturb");
-  if (selection === "all") return layers;
-  const listing = layers.map(({ index, name }) => `${index} ${name}`).join(", ");
-  const chosen = selection.flatMap((wanted) => {
-    const found = layers.filter((layer) =>
-      typeof wanted === "number"
-        ? layer.index === wanted
-        : layer.position === wanted || layer.name.includes(wanted),
-    );
-    if (found.length === 0)
-      throw new UsageError(`no attention layer is called "${wanted}"; the layers are: ${listing}`);
-    return found;
-  });
-  return layers.filter((layer) => chosen.includes(layer));
-}
+export { mapOutput, withAttentionMaps } from "./perturb/attentionMaps.ts";
+export type {
+  AttentionDropout,
+  BlurQueries,
+  FixedMask,
+  LayerSelection,
+  Perturbation,
+  PerturbationKind,
+  RandomMask,
+  ShuffleTokens,
+  SoftIdentity,
+  WeightNoise,
+} from "./perturb/perturbation.ts";
+export { checkPerturbation, perturbationKey } from "./perturb/perturbation.ts";
+export { type Drawn, drawRandomInputs, randomInput } from "./perturb/randomInputs.ts";
+export { selectLayers } from "./perturb/selectLayers.ts";
 
 /**
- * The name of the input that takes a layer's mask: float32 [1, 1, queries, keys], 1 where the logit is masked. Masks that
- * are drawn in different ways have different names.
- */
-export function maskInput(layer: AttentionLayer, { kind, p = DEFAULT_P, seed = 0 }: Perturbation): string {
-  return `mask/${kind}/${p}/${seed}/${layer.name}`;
-}
-
-/**
- * What `replay` is told to make a perturbed network; masks become inputs of the builder.
- * Throws UsageError for a selection that matches no layer, and for the identity where queries and keys differ in number.
+ * What `replay` is told to make a perturbed network; what is drawn at random becomes inputs of the builder. The graph's
+ * dimensions are bound, as `replay` wants it.
+ *
+ * Throws UsageError for options that are wrong, a selection that matches no layer, and where the perturbation does not fit a
+ * layer (the identity where queries and keys differ in number, a block that has no boundaries).
  */
 export function perturbing(graph: Graph, builder: Builder, how: Perturbation): Intercept {
-  const chosen = selectLayers(attentionLayers(graph), how.layers);
-  const bySoftmax = new Map(chosen.map((layer) => [layer.softmax, layer]));
-  const byContext = new Map(chosen.map((layer) => [layer.context, layer]));
-  return (node, inputs) => {
-    if (how.kind === "identity") {
-      const layer = byContext.get(node.outputs[0]);
-      return layer ? [valuesOf(layer, inputs[0]!, inputs[1]!)] : null;
-    }
-    const layer = bySoftmax.get(node.outputs[0]);
-    if (!layer) return null;
-    const logits = inputs[0]!;
-    const mask = maskOf(builder, maskInput(layer, how), logits.shape);
-    const masked = where(greater(mask, 0.5), MASKED, logits);
-    return builder.apply(node.op, [masked], { attributes: node.attributes, name: `${node.name}/masked` });
-  };
+  checkPerturbation(how);
+  const edits = new Map<Node, Edit>();
+  for (const { node, edit } of sitesOf(graph, builder, how)) {
+    const before = edits.get(node);
+    // Two changes of one node, as a block that two chosen layers stand in, follow one another.
+    edits.set(node, before ? (at) => edit({ ...at, compute: (inputs) => before({ ...at, inputs }) }) : edit);
+  }
+  return (node, inputs, replaying) => edits.get(node)?.({ ...replaying, node, inputs }) ?? null;
 }
 
-/** The values in the place of map times values. */
-function valuesOf(layer: AttentionLayer, map: Value, values: Value): Value {
-  const [queries, keys] = map.shape.slice(-2);
-  check(
-    { name: layer.name },
-    queries === keys,
-    () => `the identity cannot stand for a map of ${queries} x ${keys}`,
-  );
-  return values;
+function sitesOf(graph: Graph, builder: Builder, how: Perturbation): readonly Site[] {
+  if (how.kind === "weight-noise") return weightNoise(graph, builder, how);
+  const found = structureOf(graph);
+  return selectLayers(listLayers(graph), how.layers, how.attention).flatMap((layer) => {
+    const structure = found.layers[layer.index];
+    const sizes = () => attentionLayers(graph)[layer.index];
+    return sitesIn({ layer, structure, found, builder, sizes }, how);
+  });
 }
 
-function maskOf(builder: Builder, name: string, logits: readonly number[]): Value {
-  return builder.findInput(name) ?? builder.input(name, "float32", [1, 1, ...logits.slice(-2)]);
+function sitesIn(target: Target, how: Exclude<Perturbation, { kind: "weight-noise" }>): readonly Site[] {
+  switch (how.kind) {
+    case "identity":
+      return [identity(target)];
+    case "soft-identity":
+      return [softIdentity(target, how.u)];
+    case "uniform":
+      return [uniform(target)];
+    case "random-mask":
+    case "off-diagonal-mask":
+      return [randomMask(target, how)];
+    case "mask":
+      return [fixedMask(target, how.masks)];
+    case "blur-queries":
+      return [blurQueries(target, how)];
+    case "attention-dropout":
+      return [attentionDropout(target, how)];
+    case "zero-attention":
+      return zeroAttention(target);
+    case "skip-attention":
+      return skipAttention(target);
+    case "skip-feed-forward":
+      return skipFeedForward(target);
+    case "skip-block":
+      return skipBlock(target);
+    case "shuffle-tokens":
+      return shuffleTokens(target, how);
+  }
 }
 
-/** The graph with the attention of the chosen layers perturbed. Masks are further inputs, see `maskInput`. */
+/** The graph perturbed. What is drawn at random are further inputs, see `randomInput` and `drawRandomInputs`. */
 export function perturb(graph: Graph, how: Perturbation): Graph {
   const builder = builderFor(graph);
   const inputs = declareInputs(graph, builder);

@@ -6,7 +6,19 @@ import { applyUpgraded, checkOpset } from "./upgrade.ts";
 import type { Value } from "./value.ts";
 
 /** Replaces what a node would compute: returns its outputs, or null to let it compute them. */
-export type Intercept = (node: Node, inputs: readonly (Value | null)[]) => readonly Value[] | null;
+export type Intercept = (
+  node: Node,
+  inputs: readonly (Value | null)[],
+  replaying: Replaying,
+) => readonly Value[] | null;
+
+/** What an intercept can ask for. */
+export interface Replaying {
+  /** What the node would compute from these inputs. */
+  compute(inputs: readonly (Value | null)[]): readonly Value[];
+  /** A value that was computed before, by its name in the graph. */
+  value(name: string): Value;
+}
 
 /**
  * Applies a graph's nodes to `inputs` (by name) inside another builder and returns its outputs by name.
@@ -32,7 +44,11 @@ export function replay(
   }
   for (const node of graph.nodes) {
     const nodeInputs = node.inputs.map((name) => known(values, name, node.name));
-    const outputs = intercept?.(node, nodeInputs) ?? compute(builder, node, nodeInputs, graph.opset);
+    const replaying: Replaying = {
+      compute: (given) => compute(builder, node, given, graph.opset),
+      value: (name) => known(values, name, node.name)!,
+    };
+    const outputs = intercept?.(node, nodeInputs, replaying) ?? replaying.compute(nodeInputs);
     node.outputs.forEach((name, i) => {
       if (name !== "") values.set(name, outputs[i]);
     });

@@ -1,6 +1,6 @@
 import type { Tensor } from "../base/tensor.ts";
 import type { Branch, Denoiser } from "../diffusion/denoiser.ts";
-import type { LayerSelection, Perturbation } from "../graph/perturb.ts";
+import { perturbationKey } from "../graph/perturb.ts";
 
 /** A prediction that guidance wants: which denoiser, asked how. */
 export interface Wanted<C> {
@@ -49,15 +49,5 @@ function indexOfBranch<C>(branches: readonly Branch<C>[], branch: Branch<C>): nu
 
 /** Conditions are compared by identity: guidance passes them on and never copies them. */
 function sameBranch<C>(a: Branch<C>, b: Branch<C>): boolean {
-  return a.condition === b.condition && samePerturbation(a.perturbation, b.perturbation);
-}
-
-function samePerturbation(a: Perturbation | undefined, b: Perturbation | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b;
-  return a.kind === b.kind && a.p === b.p && a.seed === b.seed && sameLayers(a.layers, b.layers);
-}
-
-function sameLayers(a: LayerSelection, b: LayerSelection): boolean {
-  if (a === "all" || b === "all") return a === b;
-  return a.length === b.length && a.every((layer, i) => layer === b[i]);
+  return a.condition === b.condition && perturbationKey(a.perturbation) === perturbationKey(b.perturbation);
 }

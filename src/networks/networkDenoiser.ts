@@ -1,12 +1,11 @@
 import { UsageError } from "../base/errors.ts";
-import { philox } from "../base/philox.ts";
 import { type Tensor, concatRows, rowSize, rows, sameKind } from "../base/tensor.ts";
 import type { Branch, Denoiser, Labels } from "../diffusion/denoiser.ts";
 import type { Preconditioning } from "../diffusion/preconditioning.ts";
 import { type AttentionLayer, attentionLayers } from "../graph/attention.ts";
 import { Builder } from "../graph/builder.ts";
-import type { Graph } from "../graph/graph.ts";
-import { type Perturbation, maskInput, perturbing } from "../graph/perturb.ts";
+import type { Graph, NamedType } from "../graph/graph.ts";
+import { type Perturbation, drawRandomInputs, perturbationKey, perturbing } from "../graph/perturb.ts";
 import { declareInputs, replay } from "../graph/replay.ts";
 import type { Value } from "../graph/value.ts";
 import type { Program, Runtime, RuntimeTensor } from "../runtime/runtime.ts";
@@ -52,7 +51,7 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
   const classes = conditionClasses(network);
   const maxRows = options.maxRows ?? (shape.length === 1 ? 4096 : 16);
   const layout = networkLayout(network);
-  const programs = new Map<string, Promise<Program>>();
+  const programs = new Map<string, Compiled>();
 
   /** The plain network for a number of rows. */
   function plain(count: number): Graph {
@@ -64,11 +63,12 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
   const attention = attentionLayers(plain(1));
 
   /** One program with an output per perturbation. */
-  function programFor(count: number, perturbations: readonly (Perturbation | undefined)[]): Promise<Program> {
-    const key = `${count} ${JSON.stringify(perturbations.map((how) => how ?? null))}`;
+  function programFor(count: number, perturbations: readonly (Perturbation | undefined)[]): Compiled {
+    const key = `${count} ${perturbations.map(perturbationKey).join(" ")}`;
     const found = programs.get(key);
     if (found) return found;
-    const made = runtime.compile(merged(plain(count), perturbations));
+    const graph = merged(plain(count), perturbations);
+    const made = { program: runtime.compile(graph), inputs: graph.inputs };
     programs.set(key, made);
     return made;
   }
@@ -76,11 +76,12 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
   async function run(group: Group, x: Tensor, sigma: number): Promise<Tensor[]> {
     const { cIn } = preconditioning;
     const count = x.shape[0];
-    const program = await programFor(count, group.perturbations);
-    const masks = masksAt(attention, group.perturbations, sigma, tokensOf(network));
+    const { program, inputs } = programFor(count, group.perturbations);
     const scale = cIn(sigma);
-    const results = await program.run({
-      ...masks,
+    const results = await (
+      await program
+    ).run({
+      ...drawRandomInputs(inputs, sigma),
       x: { data: Float32Array.from(x.data, (value) => scale * value), shape: x.shape },
       noise: { data: new Float32Array(count).fill(sigma), shape: [count] },
       labels: { data: classIndices(group.labels, classes), shape: [count] },
@@ -118,11 +119,16 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
       return branches.map((branch) => results.get(branch)!);
     },
     async dispose() {
-      const made = await Promise.all(programs.values());
+      const made = await Promise.all([...programs.values()].map(({ program }) => program));
       programs.clear();
       await Promise.all(made.map((program) => program.dispose()));
     },
   };
+}
+
+interface Compiled {
+  readonly program: Promise<Program>;
+  readonly inputs: readonly NamedType[];
 }
 
 interface Group {
@@ -146,7 +152,7 @@ function merged(graph: Graph, perturbations: readonly (Perturbation | undefined)
 }
 
 const sameHow = (a: Perturbation | undefined, b: Perturbation | undefined): boolean =>
-  JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
+  perturbationKey(a) === perturbationKey(b);
 
 /** Conditions that want the same perturbations share a batch. */
 function groupBranches(branches: readonly Branch<Labels>[]): {
@@ -161,7 +167,7 @@ function groupBranches(branches: readonly Branch<Labels>[]): {
   }
   const groups = new Map<string, ReturnType<typeof groupBranches>[number]>();
   for (const [condition, perturbations] of byCondition) {
-    const key = JSON.stringify(perturbations.map((how) => how ?? null));
+    const key = perturbations.map(perturbationKey).join(" ");
     const group = groups.get(key) ?? { conditions: [], perturbations };
     group.conditions.push(condition);
     groups.set(key, group);
@@ -204,43 +210,4 @@ function checkInput(x: Tensor, shape: readonly number[]): void {
       `this network denoises samples of shape [${shape.join(", ")}], got x of [${x.shape.join(", ")}]`,
     );
   }
-}
-
-/** Tokens of a UNet's attention layers by name. */
-function tokensOf(network: NetworkConfig): (layer: AttentionLayer) => number {
-  return ({ name }) => {
-    if (network.kind !== "unet") return 0;
-    const level = Number(/^(?:down|up)\.(\d+)/.exec(name)?.[1] ?? network.features.length - 1);
-    return (network.size / network.patch / 2 ** level) ** 2;
-  };
-}
-
-/** The masks that perturbations need at one noise level: drawn from (seed, sigma, layer), the same for every row. */
-function masksAt(
-  layers: readonly AttentionLayer[],
-  perturbations: readonly (Perturbation | undefined)[],
-  sigma: number,
-  tokens: (layer: AttentionLayer) => number,
-): Record<string, RuntimeTensor> {
-  const feeds: Record<string, RuntimeTensor> = {};
-  for (const how of perturbations) {
-    if (!how || how.kind === "identity") continue;
-    const { kind, p = 0.25, seed = 0 } = how;
-    for (const layer of layers) {
-      const n = tokens(layer);
-      const stream = philox(seed, bitsOf(sigma) * 1024 + layer.index);
-      const mask = new Float32Array(n * n);
-      for (let i = 0; i < mask.length; i++) {
-        const masked = stream.uniform() < p;
-        mask[i] = masked && !(kind === "off-diagonal-mask" && i % (n + 1) === 0) ? 1 : 0;
-      }
-      feeds[maskInput(layer, how)] = { data: mask, shape: [1, 1, n, n] };
-    }
-  }
-  return feeds;
-}
-
-/** The bits of sigma as float32: a whole number that tells noise levels apart. */
-function bitsOf(sigma: number): number {
-  return new Uint32Array(Float32Array.of(sigma).buffer)[0];
 }

@@ -37,7 +37,7 @@ export interface PagOptions {
   /** Which self-attention layers are perturbed. */
   readonly layers: LayerSelection;
   /** What replaces their attention map; default: "identity". */
-  readonly kind?: Perturbation["kind"];
+  readonly kind?: "identity" | "random-mask" | "off-diagonal-mask";
   /** Probability of masking a logit, in [0, 1]; for the two masks. */
   readonly p?: number;
   /** Seed of the masks. */
