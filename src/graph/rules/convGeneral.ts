@@ -22,7 +22,7 @@ import {
 // Any number of spatial axes, groups, dilations, automatic pads. What conv.ts has a fast gradient for goes there.
 
 /** A call's window over the wide side, the groups, and the sizes of both sides. */
-interface Geometry {
+export interface Geometry {
   readonly window: Window;
   readonly group: number;
   /** Spatial sizes of what a convolution reads and a transposed one makes. */
@@ -131,7 +131,7 @@ function windowed(
 }
 
 /** Gradient with respect to the input of a convolution whose output gradient is g. */
-function inputGradient(g: Value, weight: Value, { window, group, wide, small }: Geometry): Value {
+export function inputGradient(g: Value, weight: Value, { window, group, wide, small }: Geometry): Value {
   const { strides, pads } = window;
   const room = [...extentsOf(window), ...extentsOf(window)].map((extent, i) => extent - 1 - pads[i]);
   if (strides.every((s) => s === 1) && room.every((n) => n >= 0)) {

@@ -13,8 +13,9 @@ import { indexing } from "./indexing.ts";
 import { linear } from "./linear.ts";
 import { logic } from "./logic.ts";
 import { normalise } from "./normalise.ts";
+import { pool } from "./pool.ts";
 import { reduce } from "./reduce.ts";
-import { resample } from "./resample.ts";
+import { resize } from "./resize.ts";
 import { reshapeFamily } from "./reshape.ts";
 import { scan } from "./scan.ts";
 import { slicing } from "./slicing.ts";
@@ -40,7 +41,8 @@ const families: readonly RuleFamily[] = [
   indexing,
   generators,
   normalise,
-  resample,
+  pool,
+  resize,
   fused,
 ];
 
