@@ -1,5 +1,5 @@
 import { UsageError } from "../base/errors.ts";
-import type { Attribute } from "./graph.ts";
+import type { Attribute, Subgraph } from "./graph.ts";
 import type { CallSite } from "./rule.ts";
 
 export const int = (value: number): Attribute => ({ kind: "int", value });
@@ -7,6 +7,8 @@ export const ints = (value: readonly number[]): Attribute => ({ kind: "ints", va
 export const float = (value: number): Attribute => ({ kind: "float", value });
 export const floats = (value: readonly number[]): Attribute => ({ kind: "floats", value });
 export const string = (value: string): Attribute => ({ kind: "string", value });
+
+export const graph = (value: Subgraph): Attribute => ({ kind: "graph", value });
 
 type Site = Pick<CallSite, "attributes" | "name">;
 

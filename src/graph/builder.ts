@@ -1,22 +1,25 @@
 import { UsageError } from "../base/errors.ts";
 import { sizeOf } from "../base/tensor.ts";
-import { constantOf, smallKey } from "./constant.ts";
+import { callKey } from "./callKey.ts";
+import { FOLD_LIMIT, constantOf, smallKey } from "./constant.ts";
 import { evaluateCall } from "./evaluate.ts";
-import type { Attribute, Constant, DataType, Graph, Node } from "./graph.ts";
+import type { Attributes, Constant, DataType, Graph, Node } from "./graph.ts";
 import type { CallSite, InferredType, Rule } from "./rule.ts";
 import { ruleOf } from "./rules/index.ts";
 import { sameShape } from "./shapes.ts";
-import type { Call, Value } from "./value.ts";
+import { bodiesOf, domainsOf, mapBodies, renamed } from "./subgraphs.ts";
+import { type Call, type Value, operandsOf } from "./value.ts";
 
-/** Constants up to this many elements are folded while tracing, and shared when equal. */
-const FOLD_LIMIT = 4096;
-
-interface ApplyOptions {
-  readonly attributes?: Readonly<Record<string, Attribute>>;
+export interface ApplyOptions {
+  readonly attributes?: Attributes;
   readonly domain?: string;
   readonly outputs?: number;
   readonly name?: string;
   readonly metadata?: Call["metadata"];
+  /** Types of the outputs, for an operator that has no rule: it is carried along as it is. */
+  readonly types?: readonly InferredType[];
+  /** What the bodies in the attributes read of the graph around them, by the names they use. */
+  readonly captured?: Call["captured"];
 }
 
 /**
@@ -39,6 +42,8 @@ export class Builder {
   /** How often a name had to be numbered. */
   private readonly counts = new Map<string, number>();
   private readonly path: string[] = [];
+  /** Versions of operator sets other than the standard one. */
+  private readonly versions = new Map<string, number>();
 
   constructor(opset = 18) {
     this.opset = opset;
@@ -56,6 +61,19 @@ export class Builder {
   /** The input of this name, if it was declared. */
   findInput(name: string): Value | undefined {
     return this.inputs.get(name);
+  }
+
+  /** Says which versions of operator sets calls are of. Throws UsageError for two versions of one. */
+  importDomains(domains: Readonly<Record<string, number>>): void {
+    for (const [domain, version] of Object.entries(domains)) {
+      const known = this.versions.get(domain) ?? version;
+      if (known !== version) {
+        throw new UsageError(
+          `graphs with versions ${known} and ${version} of the operators of "${domain}" cannot be one graph`,
+        );
+      }
+      this.versions.set(domain, version);
+    }
   }
 
   /** A tensor known now; small ones that are equal are one value. `name` is kept for large (named) ones. */
@@ -105,20 +123,20 @@ export class Builder {
   /** Applies an operator; returns its outputs. Throws UsageError if it has no rule or the shapes do not fit. */
   apply(op: string, inputs: readonly (Value | null)[], options: ApplyOptions = {}): readonly Value[] {
     const { attributes = {}, domain = "", outputs: outputCount = 1 } = options;
-    const key = callKey(op, domain, inputs, attributes, outputCount);
+    const key = callKey(op, inputs, options);
     const found = this.known.get(key);
     if (found) return found;
 
     const name = this.unique([...this.path, options.name ?? op].join("/"));
-    const rule = ruleOf(op, domain, name);
     const site = { op, name, attributes, outputCount, opset: this.opset };
-    const folded = this.fold(rule, site, inputs);
+    const rule = options.types ? null : ruleOf(op, domain, name);
+    const folded = rule && this.fold(rule, site, inputs);
     if (folded) {
       this.known.set(key, folded);
       return folded;
     }
 
-    const types = rule.infer?.(site, inputs) ?? this.expandedTypes(rule, site, inputs);
+    const types = options.types ?? rule!.infer?.(site, inputs) ?? this.expandedTypes(rule!, site, inputs);
     const outputs: Value[] = [];
     const call: Call = {
       id: this.calls.length,
@@ -126,7 +144,7 @@ export class Builder {
       domain,
       name,
       inputs,
-      attributes,
+      ...this.ownBodies(name, attributes, options.captured),
       outputs,
       metadata: options.metadata,
     };
@@ -138,6 +156,21 @@ export class Builder {
     return outputs;
   }
 
+  /** Attributes whose bodies use names that nothing else in this builder has, and what they capture by such names. */
+  private ownBodies(
+    call: string,
+    attributes: Attributes,
+    captured: Call["captured"],
+  ): Pick<Call, "attributes" | "captured"> {
+    if (bodiesOf(attributes).length === 0) return { attributes };
+    const own = (name: string): string => this.unique(`${call}/${name}`);
+    const names = new Map([...(captured?.keys() ?? [])].map((name) => [name, own(name)]));
+    return {
+      attributes: mapBodies(attributes, (body) => renamed(body, names, own)),
+      captured: new Map([...(captured ?? [])].map(([name, value]) => [names.get(name)!, value])),
+    };
+  }
+
   /**
    * The graph that computes `outputs` (by name), from the inputs they need, or from all with `keepInputs`.
    * Throws UsageError for an output called as an input.
@@ -147,17 +180,21 @@ export class Builder {
     { name: graphName = "graph", keepInputs = false }: { name?: string; keepInputs?: boolean } = {},
   ): Graph {
     const { calls, values } = this.neededBy(Object.values(outputs));
-    const nameOf = (value: Value): string =>
-      Object.hasOwn(outputs, value.name) ? this.innerName(value, outputs) : value.name;
+    const inner = (name: string): string =>
+      Object.hasOwn(outputs, name) ? this.innerName(name, outputs) : name;
+    const nameOf = (value: Value): string => inner(value.name);
 
     const initializers = new Map<string, Constant>();
     for (const value of values) if (value.constant) initializers.set(nameOf(value), value.constant);
-    const nodes = calls.map((call) => toNode(call, nameOf));
+    const nodes = calls.map((call) => toNode(call, nameOf, inner));
+    const used = [...domainsOf(calls)].filter((domain) => domain !== "");
+    const domains = Object.fromEntries(used.map((domain) => [domain, this.versions.get(domain) ?? 1]));
     for (const [name, value] of Object.entries(outputs)) nodes.push(identityNode(nameOf(value), name));
     const inputs = [...this.inputs.values()].filter((value) => keepInputs || values.has(value));
     return {
       name: graphName,
       opset: this.opset,
+      ...(used.length > 0 && { domains }),
       inputs: inputs.map(({ name, dtype, shape }) => ({ name, dtype, shape })),
       outputs: Object.entries(outputs).map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
       nodes,
@@ -174,19 +211,16 @@ export class Builder {
       const call = this.calls[i];
       if (!call.outputs.some((value) => values.has(value))) continue;
       calls.push(call);
-      for (const input of call.inputs) if (input) values.add(input);
+      for (const value of operandsOf(call)) values.add(value);
     }
     return { calls: calls.reverse(), values };
   }
 
   /** Another name for a value inside the graph whose name an output has. */
-  private innerName(value: Value, outputs: Readonly<Record<string, Value>>): string {
-    if (this.inputs.has(value.name)) {
-      throw new UsageError(
-        `"${value.name}" cannot be both an input and an output: call the output otherwise`,
-      );
-    }
-    let name = `${value.name}/inner`;
+  private innerName(taken: string, outputs: Readonly<Record<string, Value>>): string {
+    if (this.inputs.has(taken))
+      throw new UsageError(`"${taken}" cannot be both an input and an output: call the output otherwise`);
+    let name = `${taken}/inner`;
     while (this.names.has(name) || Object.hasOwn(outputs, name)) name += "_";
     return name;
   }
@@ -274,65 +308,15 @@ function sameMemory(a: Constant, b: Constant): boolean {
   );
 }
 
-function callKey(
-  op: string,
-  domain: string,
-  inputs: readonly (Value | null)[],
-  attributes: Readonly<Record<string, Attribute>>,
-  outputs: number,
-): string {
-  const names = inputs.map((input) => input?.name ?? "").join("|");
-  const tags = Object.keys(attributes)
-    .sort()
-    .map((key) => `${key}=${attributeKey(attributes[key])}`);
-  return `${domain}:${op}(${names})[${tags.join(";")}]${outputs}`;
-}
-
-/** A text equal for equal attributes; those that cannot be compared at once are equal to themselves only. */
-function attributeKey(attribute: Attribute): string {
-  const { kind, value } = attribute;
-  switch (kind) {
-    case "int":
-    case "float":
-    case "string":
-      return "exact" in attribute ? `exact ${identityOf(attribute)}` : `${kind} ${scalarKey(value)}`;
-    case "ints":
-    case "floats":
-    case "strings":
-      return "exact" in attribute
-        ? `exact ${identityOf(attribute)}`
-        : `${kind} ${value.map(scalarKey).join()}`;
-    case "tensor":
-      return `${kind} ${smallKey(value, FOLD_LIMIT) ?? identityOf(value)}`;
-    case "reference":
-      return `${kind} ${scalarKey(value)}`;
-    default:
-      return `${kind} ${identityOf(value)}`;
-  }
-}
-
-function scalarKey(value: number | string): string {
-  return Object.is(value, -0) ? "-0" : JSON.stringify(String(value));
-}
-
-const identities = new WeakMap<object, number>();
-let objects = 0;
-
-/** A number for this very object: what cannot be compared is equal to itself only. */
-function identityOf(value: object): number {
-  const known = identities.get(value) ?? objects++;
-  identities.set(value, known);
-  return known;
-}
-
-function toNode(call: Call, nameOf: (value: Value) => string): Node {
+function toNode(call: Call, nameOf: (value: Value) => string, inner: (name: string) => string): Node {
+  const names = new Map([...(call.captured ?? [])].map(([name, value]) => [name, nameOf(value)]));
   return {
     op: call.op,
     domain: call.domain,
     name: call.name,
     inputs: call.inputs.map((input) => (input ? nameOf(input) : "")),
     outputs: call.outputs.map(nameOf),
-    attributes: call.attributes,
+    attributes: mapBodies(call.attributes, (body) => renamed(body, names, inner)),
     ...(call.metadata && { metadata: call.metadata }),
   };
 }

@@ -42,6 +42,9 @@ export function dataOf(dtype: DataType, numbers: ArrayLike<number>): ConstantArr
   }
 }
 
+/** Constants up to this many elements are folded while tracing, and shared when equal. */
+export const FOLD_LIMIT = 4096;
+
 /** The types whose elements are numbers of one array element each. */
 const plain: ReadonlySet<DataType> = new Set<DataType>([
   "float32",

@@ -3,9 +3,9 @@ import { isFloat } from "./dataTypes.ts";
 import { add } from "./ops/elementwise.ts";
 import { expand } from "./ops/reshape.ts";
 import type { GradientCall, Rule } from "./rule.ts";
-import { ruleOf } from "./rules/index.ts";
+import { findRule } from "./rules/index.ts";
 import { sameShape } from "./shapes.ts";
-import type { Call, Value } from "./value.ts";
+import { type Call, type Value, operandsOf } from "./value.ts";
 
 /**
  * Reverse-mode gradients: for each of `wrt`, sum over `output`'s elements of seed * d output / d wrt, as new values of the
@@ -39,7 +39,8 @@ function gradientsWithin(
   for (const call of calls.reverse()) {
     const upstream = call.outputs.map((value) => full(adjoints.get(value), value));
     if (upstream.every((g) => g === null)) continue;
-    const rule = ruleOf(call.op, call.domain, call.name);
+    const rule = findRule(call.op, call.domain);
+    if (!rule?.gradient && !rule?.expand) throw new UsageError(withoutGradient(call));
     const contributions = builder.scope(`${call.name}/gradient`, () =>
       contributionsOf(rule, {
         site: { ...call, outputCount: call.outputs.length, opset: builder.opset },
@@ -65,17 +66,23 @@ function gradientsWithin(
 function contributionsOf(rule: Rule, call: GradientCall): readonly (Value | null)[] {
   if (rule.gradient) return rule.gradient(call);
   const { site, inputs, gradients: upstream, wanted } = call;
-  if (!rule.expand) throw new UsageError(`operator "${site.op}" (node "${site.name}") has no gradient`);
   const wrt = inputs.filter(
     (input, i): input is Value => wanted[i] && isFloat(input!.dtype) && inputs.indexOf(input) === i,
   );
   const border = new Set(inputs);
-  const sums = rule
-    .expand(site, inputs)
+  const sums = rule.expand!(site, inputs)
     .flatMap((output, i) => (upstream[i] ? [gradientsWithin(border, output, wrt, upstream[i])] : []))
     .reduce((a, b) => a.map((value, i) => add(value, b[i])));
   return inputs.map((input, i) =>
     input && wanted[i] && inputs.indexOf(input) === i ? (sums[wrt.indexOf(input)] ?? null) : null,
+  );
+}
+
+function withoutGradient({ op, domain, name }: Call): string {
+  const operator = domain === "" ? op : `${domain}::${op}`;
+  return (
+    `operator "${operator}" (node "${name}") has no gradient: add one to its rule in src/graph/rules, rewrite the node ` +
+    `with operators that have one, or differentiate with respect to inputs that it does not depend on`
   );
 }
 
@@ -92,13 +99,13 @@ function callsBetween(border: ReadonlySet<Value | null>, output: Value, wrt: rea
   for (let call = stack.pop(); call !== undefined; call = stack.pop()) {
     if (call === null || behind.has(call)) continue;
     behind.add(call);
-    for (const input of call.inputs) if (input?.call && !border.has(input)) stack.push(input.call);
+    for (const value of operandsOf(call)) if (!border.has(value)) stack.push(value.call);
   }
   const reached = new Set<Value>(wrt);
   return [...behind]
     .sort((a, b) => a.id - b.id)
     .filter((call) => {
-      if (!call.inputs.some((input) => input !== null && reached.has(input))) return false;
+      if (!operandsOf(call).some((value) => reached.has(value))) return false;
       for (const value of call.outputs) reached.add(value);
       return true;
     });

@@ -37,6 +37,7 @@ export {
   selectLayers,
   withAttentionMaps,
 } from "./perturb.ts";
+export { inlineFunctions } from "./inlineFunctions.ts";
 export { interpret, type InterpreterInput } from "./interpret.ts";
 export { builderFor, declareInputs, type Intercept, replay } from "./replay.ts";
 export { bindShapes, differentiate, exposeInitializers, simplify } from "./transform.ts";

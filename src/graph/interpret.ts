@@ -8,6 +8,7 @@ import { evaluateCall } from "./evaluate.ts";
 import type { Attribute, Constant, DataType, Graph, Node } from "./graph.ts";
 import { Builder } from "./builder.ts";
 import type { CallSite, Rule } from "./rule.ts";
+import { inlineFunctions } from "./inlineFunctions.ts";
 import { ruleOf } from "./rules/index.ts";
 import { bindShapes, simplify } from "./transform.ts";
 
@@ -24,9 +25,10 @@ export interface InterpreterInput {
  * Throws UsageError for a missing input, a wrong shape, or an operator that cannot be evaluated.
  */
 export function interpret(
-  graph: Graph,
+  original: Graph,
   inputs: Readonly<Record<string, InterpreterInput>>,
 ): Record<string, Constant> {
+  const graph = inlineFunctions(original);
   const values = new Map<string, Constant | null>([["", null]]);
   for (const { name, dtype, shape } of graph.inputs)
     values.set(name, given(name, exact(dtype), shape, inputs[name]));

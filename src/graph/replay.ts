@@ -1,7 +1,18 @@
 import { UsageError } from "../base/errors.ts";
-import { Builder } from "./builder.ts";
+import { sizeOf } from "../base/tensor.ts";
+import { type ApplyOptions, Builder } from "./builder.ts";
+import { FOLD_LIMIT } from "./constant.ts";
+import { graph as graphAttribute } from "./attributes.ts";
 import { constantNode } from "./constantNode.ts";
-import type { Graph, Node } from "./graph.ts";
+import { type TracedBody, control, isControl, knownBranch } from "./control.ts";
+import type { Attributes, Graph, NamedType, Node, OtherType, Subgraph } from "./graph.ts";
+import { inlineFunctions } from "./inlineFunctions.ts";
+import type { InferredType } from "./rule.ts";
+import { findRule } from "./rules/index.ts";
+import { type Scope, scopeOf } from "./scope.ts";
+import { check } from "./shapes.ts";
+import { denseOf } from "./sparse.ts";
+import { capturedIn } from "./subgraphs.ts";
 import { applyUpgraded, checkOpset } from "./upgrade.ts";
 import type { Value } from "./value.ts";
 
@@ -23,9 +34,12 @@ export interface Replaying {
 /**
  * Applies a graph's nodes to `inputs` (by name) inside another builder and returns its outputs by name.
  * What the builder has computed already is not computed again, so replaying two variants of a network shares all that
- * comes before their first difference. Nodes of an older operator set are brought to the builder's.
+ * comes before their first difference. Nodes of an older operator set are brought to the builder's, functions and branches
+ * that are known to be taken are put in their callers' place. Nodes that have no rule are carried along where the graph
+ * says the types of their outputs, and If, Loop and Scan where their bodies tell them.
  *
- * Throws UsageError for a missing input, an operator without a shape rule, or an operator set that does not fit.
+ * Throws UsageError, naming node and graph, for a missing input, an operator without a rule, inputs that do not fit one, or
+ * an operator set that does not fit.
  */
 export function replay(
   graph: Graph,
@@ -33,67 +47,196 @@ export function replay(
   inputs: Readonly<Record<string, Value>>,
   intercept?: Intercept,
 ): Record<string, Value> {
-  checkOpset(graph, builder);
-  const values = new Map<string, Value | null>([["", null]]);
-  for (const [name, constant] of graph.initializers) values.set(name, builder.constant(constant, name));
+  const inlined = inlineFunctions(graph);
+  if (inlined.opset > 0) checkOpset(inlined, builder);
+  builder.importDomains(inlined.domains ?? {});
+  const values = scopeOf();
   for (const { name } of graph.inputs) {
-    if (!inputs[name]) {
+    if (!inputs[name])
       throw new UsageError(`the graph "${graph.name}" has an input "${name}" that was not given`);
-    }
     values.set(name, inputs[name]);
   }
-  for (const node of graph.nodes) {
-    const nodeInputs = node.inputs.map((name) => known(values, name, node.name));
-    const replaying: Replaying = {
-      compute: (given) => compute(builder, node, given, graph.opset),
-      value: (name) => known(values, name, node.name)!,
-    };
-    const outputs = intercept?.(node, nodeInputs, replaying) ?? replaying.compute(nodeInputs);
-    node.outputs.forEach((name, i) => {
-      if (name !== "") values.set(name, outputs[i]);
-    });
-  }
-  return Object.fromEntries(graph.outputs.map(({ name }) => [name, known(values, name, `output/${name}`)!]));
+  const context = { builder, opset: inlined.opset || builder.opset, intercept };
+  const outputs = inGraph(graph, () => replayBody(inlined, values, context));
+  return Object.fromEntries(graph.outputs.map(({ name }, i) => [name, outputs[i]]));
 }
 
-function known(values: ReadonlyMap<string, Value | null>, name: string, node: string): Value | null {
-  const value = values.get(name);
-  if (value === undefined) {
-    throw new UsageError(`node "${node}" reads "${name}", which nothing before it computes`);
+/** What `work` returns; what it refuses is said with the graph's name. */
+export function inGraph<T>(graph: Graph, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(`${error.message} (in the graph "${graph.name}")`, { cause: error });
   }
-  return value;
+}
+
+interface Context {
+  readonly builder: Builder;
+  /** Operator set of the nodes that are replayed. */
+  readonly opset: number;
+  readonly intercept?: Intercept;
+}
+
+/** The outputs of a graph, or of a body, whose inputs have their values already. */
+function replayBody(body: Subgraph, values: Scope, context: Context): readonly Value[] {
+  const { builder, intercept } = context;
+  for (const [name, constant] of body.initializers) values.set(name, builder.constant(constant, name));
+  for (const [name, sparse] of body.sparse ?? [])
+    values.set(name, builder.constant(denseOf(sparse, name), name));
+  for (const node of body.nodes) {
+    const inputs = node.inputs.map((name) => values.get(name, node.name));
+    const replaying: Replaying = {
+      compute: (given) => compute(node, given, values, body, context),
+      value: (name) => values.get(name, node.name)!,
+    };
+    const outputs = intercept?.(node, inputs, replaying) ?? replaying.compute(inputs);
+    node.outputs.forEach((name, i) => {
+      if (name !== "" && outputs[i]) values.set(name, outputs[i]);
+    });
+  }
+  return body.outputs.map(({ name }) => values.get(name, `output/${name}`)!);
 }
 
 function compute(
-  builder: Builder,
   node: Node,
   inputs: readonly (Value | null)[],
-  opset: number,
+  values: Scope,
+  body: Subgraph,
+  context: Context,
 ): readonly Value[] {
-  if (node.op === "Identity") return [inputs[0]!];
-  if (node.op === "Constant") return [builder.constant(constantNode(node), node.name || node.op)];
-  const upgraded = opset < builder.opset ? applyUpgraded(builder, node, inputs, opset) : null;
-  return (
-    upgraded ??
-    builder.apply(node.op, inputs, {
-      attributes: node.attributes,
-      domain: node.domain,
-      outputs: node.outputs.length,
-      name: node.name || node.op,
-      metadata: node.metadata,
-    })
-  );
+  const { builder, opset } = context;
+  const { op, domain, name, attributes, metadata } = node;
+  if (domain === "" && op === "Identity" && inputs[0]) return [inputs[0]];
+  if (domain === "" && op === "Constant") return [builder.constant(constantNode(node), name || op)];
+  const branch = knownBranch(node, inputs);
+  if (branch) return replayBody(branch, scopeOf(values), context);
+
+  const upgraded =
+    domain === "" && opset < builder.opset ? applyUpgraded(builder, node, inputs, opset) : null;
+  if (upgraded) return upgraded;
+  return builder.apply(op, inputs, {
+    attributes,
+    domain,
+    outputs: node.outputs.length,
+    name: name || op,
+    metadata,
+    ...(findRule(op, domain) ? {} : carried(node, inputs, values, body, context)),
+  });
 }
 
+// --- Nodes without a rule.
+
+type Carried = Pick<ApplyOptions, "attributes" | "types" | "captured">;
+
+/** What makes a builder take a node along as it is; nothing where its types are not known. */
+function carried(
+  node: Node,
+  inputs: readonly (Value | null)[],
+  values: Scope,
+  body: Subgraph,
+  { builder, opset }: Context,
+): Carried {
+  const { attributes } = node;
+  const captured = new Map(
+    capturedIn(attributes).flatMap((name) => {
+      const value = values.get(name, node.name);
+      return value ? [[name, value] as const] : [];
+    }),
+  );
+  const declared = declaredTypes(node, body);
+  if (!isControl(node)) return declared ? { types: declared, captured } : {};
+  try {
+    const { types, bodies } = control(node, inputs, (inner, given) =>
+      traceBody(inner, given, captured, builder, opset),
+    );
+    check(node, types.length >= node.outputs.length, () => `${node.op} has more outputs than its body`);
+    if (opset === builder.opset) return { types, captured };
+    const rebuilt = Object.entries(bodies).map(([name, traced]) => [name, graphAttribute(traced.rebuilt())]);
+    return { attributes: { ...attributes, ...(Object.fromEntries(rebuilt) as Attributes) }, types, captured };
+  } catch (error) {
+    // The file knows more, or the body does what no rule is known for.
+    if (error instanceof UsageError && declared && opset === builder.opset)
+      return { types: declared, captured };
+    throw error;
+  }
+}
+
+/** Types of a node's outputs as the graph tells them; null where it leaves one or a size open. */
+function declaredTypes(node: Node, { types, outputs }: Subgraph): readonly InferredType[] | null {
+  const found = node.outputs.map(
+    (name) => types?.get(name) ?? outputs.find((type) => type.name === name) ?? (name === "" ? ABSENT : null),
+  );
+  const known = found.flatMap((type): InferredType[] =>
+    type && !type.other && type.shape.every((dim) => typeof dim === "number")
+      ? [{ dtype: type.dtype, shape: type.shape }]
+      : [],
+  );
+  return known.length === node.outputs.length ? known : null;
+}
+
+/** The type of an output that is not wanted. */
+const ABSENT: NamedType = { name: "", dtype: "float32", shape: [] };
+
+/** A body traced on its own, to learn its types. What it captures are inputs, or constants if they are small. */
+function traceBody(
+  body: Subgraph,
+  given: readonly InferredType[],
+  captured: ReadonlyMap<string, Value>,
+  around: Builder,
+  opset: number,
+): TracedBody {
+  const builder = new Builder(around.opset);
+  const values = scopeOf();
+  for (const [name, { dtype, shape, constant }] of captured) {
+    const small = constant && sizeOf(shape) <= FOLD_LIMIT;
+    values.set(name, small ? builder.constant(constant, name) : builder.input(name, dtype, shape));
+  }
+  const inputs = body.inputs.map(({ name }, i) => {
+    if (!given[i]) throw new UsageError(`the body "${body.name}" has an input "${name}" that nothing gives`);
+    return builder.input(builder.findInput(name) ? `${name}/own` : name, given[i].dtype, given[i].shape);
+  });
+  body.inputs.forEach(({ name }, i) => values.set(name, inputs[i]));
+  const outputs = replayBody(body, values, { builder, opset });
+  return { inputs, outputs, rebuilt: () => rebuilt(builder, inputs, outputs) };
+}
+
+/** What a builder has traced as a body: it reads by name what is not among its inputs. */
+function rebuilt(builder: Builder, inputs: readonly Value[], outputs: readonly Value[]): Subgraph {
+  const named = Object.fromEntries(outputs.map((value, i) => [`output_${i}`, value]));
+  const { name, nodes, initializers, outputs: types } = builder.build(named, { name: "body" });
+  return {
+    name,
+    nodes,
+    initializers,
+    outputs: types,
+    inputs: inputs.map(({ name, dtype, shape }) => ({ name, dtype, shape })),
+  };
+}
 /** A builder that graphs of this one's operator set can be replayed in. */
 export function builderFor(graph: Graph): Builder {
   return new Builder(Math.max(graph.opset, 18));
 }
 
+const phrase: Readonly<Record<OtherType["kind"], string>> = {
+  "tensor without a shape": "a tensor without a shape",
+  "sparse tensor": "a sparse tensor",
+  sequence: "a sequence",
+  map: "a map",
+  optional: "an optional value",
+  opaque: "of an opaque type",
+  untyped: "of no type",
+};
+
 /** Declares a graph's inputs in a builder. Throws UsageError for a dimension that is not bound. */
 export function declareInputs(graph: Graph, builder: Builder): Record<string, Value> {
   return Object.fromEntries(
-    graph.inputs.map(({ name, dtype, shape }) => {
+    graph.inputs.map(({ name, dtype, shape, other }) => {
+      if (other) {
+        throw new UsageError(
+          `the input "${name}" of "${graph.name}" is ${phrase[other.kind]}: only tensors of known rank can be computed with`,
+        );
+      }
       const open = shape.find((dim) => typeof dim === "string");
       if (open !== undefined) {
         throw new UsageError(

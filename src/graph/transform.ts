@@ -1,8 +1,9 @@
 import { UsageError } from "../base/errors.ts";
 import { expandFused } from "./decompose.ts";
 import { gradients } from "./gradients.ts";
-import type { Dim, Graph, NamedType } from "./graph.ts";
-import { builderFor, declareInputs, replay } from "./replay.ts";
+import type { Dim, Graph, NamedType, Subgraph } from "./graph.ts";
+import { builderFor, declareInputs, inGraph, replay } from "./replay.ts";
+import { mapBodies } from "./subgraphs.ts";
 
 /** The graph with named dimensions given their sizes. Throws UsageError for a name that the graph does not have. */
 export function bindShapes(graph: Graph, sizes: Readonly<Record<string, number>>): Graph {
@@ -14,9 +15,22 @@ export function bindShapes(graph: Graph, sizes: Readonly<Record<string, number>>
     );
   }
   const bind = (dim: Dim): Dim => (typeof dim === "string" ? (sizes[dim] ?? dim) : dim);
-  const bound = (types: readonly NamedType[]): NamedType[] =>
-    types.map((type) => ({ ...type, shape: type.shape.map(bind) }));
-  return { ...graph, inputs: bound(graph.inputs), outputs: bound(graph.outputs) };
+  return withTypes(graph, (type) => ({ ...type, shape: type.shape.map(bind) }));
+}
+
+/** A graph or a body with all types that it says changed, in its bodies too. */
+function withTypes<G extends Subgraph>(graph: G, change: (type: NamedType) => NamedType): G {
+  const { inputs, outputs, nodes, types } = graph;
+  return {
+    ...graph,
+    inputs: inputs.map(change),
+    outputs: outputs.map(change),
+    nodes: nodes.map((node) => {
+      const attributes = mapBodies(node.attributes, (body) => withTypes(body, change));
+      return attributes === node.attributes ? node : { ...node, attributes };
+    }),
+    ...(types && { types: new Map([...types].map(([name, type]) => [name, change(type)])) }),
+  };
 }
 
 /** The graph with named initializers as inputs, behind those it has: what trains or differentiates its parameters. */
@@ -32,6 +46,7 @@ export function exposeInitializers(graph: Graph, names: readonly string[]): Grap
   return {
     ...graph,
     inputs: [...graph.inputs, ...exposed],
+    ...(graph.overridable && { overridable: graph.overridable.filter(({ name }) => !names.includes(name)) }),
     initializers: new Map([...graph.initializers].filter(([name]) => !names.includes(name))),
   };
 }
@@ -82,7 +97,7 @@ export function differentiate(
   }
 
   const wrt = inputs.map((name) => declared[name]);
-  const slopes = gradients(outputs[output], wrt);
+  const slopes = inGraph(graph, () => gradients(outputs[output], wrt));
   const named = Object.fromEntries(inputs.map((name, i) => [`${prefix}/${name}`, slopes[i]]));
   return { ...builder.build({ ...outputs, ...named }, { name: graph.name }), metadata: graph.metadata };
 }

@@ -23,9 +23,16 @@ export interface Call {
   /** null is an absent optional input. */
   readonly inputs: readonly (Value | null)[];
   readonly attributes: Readonly<Record<string, Attribute>>;
+  /** What the bodies in its attributes (of If, Loop, Scan) read of the graph around them, by the names they use. */
+  readonly captured?: ReadonlyMap<string, Value>;
   readonly outputs: readonly Value[];
   /** What the exporter noted of the node that this call was made from. */
   readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** All that a call reads. */
+export function operandsOf({ inputs, captured }: Call): readonly Value[] {
+  return [...inputs.filter((input) => input !== null), ...(captured?.values() ?? [])];
 }
 
 /** What the functions of this folder take where a tensor is wanted: numbers become scalars of the other operand's type. */

@@ -1,5 +1,5 @@
-import type { Attribute, Attributes, Graph, GraphFunction, Node, Subgraph } from "../graph.ts";
-import { bodiesOf } from "../subgraphs.ts";
+import type { Graph, GraphFunction, Subgraph } from "../graph.ts";
+import { mapBodies } from "../subgraphs.ts";
 import { sortedNodes } from "./sortedNodes.ts";
 import { type Reading, inside } from "./reading.ts";
 
@@ -50,9 +50,10 @@ function checkBody<B extends Subgraph>(
           `is damaged: node "${node.name}" (${node.op}) reads "${name}", which nothing computes`,
         );
     }
-    return withBodies(node, (inner) =>
+    const attributes = mapBodies(node.attributes, (inner) =>
       checkBody(inner, scope, versions, inside(reading, `a node "${node.name}" (${node.op})`)),
     );
+    return attributes === node.attributes ? node : { ...node, attributes };
   });
   const lost = body.outputs.find(({ name }) => !isKnown(name, scope));
   if (lost) throw reading.wrong(`is damaged: nothing computes the output "${lost.name}"`);
@@ -80,17 +81,4 @@ function firstTwice(names: readonly string[]): string | undefined {
 function isKnown(name: string, scope: Scope | null): boolean {
   for (let at = scope; at; at = at.around) if (at.names.has(name)) return true;
   return false;
-}
-
-/** The node with its bodies changed; the node itself where there are none. */
-function withBodies(node: Node, change: (body: Subgraph) => Subgraph): Node {
-  if (bodiesOf(node).length === 0) return node;
-  const attributes: Attributes = Object.fromEntries(
-    Object.entries(node.attributes).map(([name, attribute]): [string, Attribute] => {
-      if (attribute.kind === "graph") return [name, { ...attribute, value: change(attribute.value) }];
-      if (attribute.kind === "graphs") return [name, { ...attribute, value: attribute.value.map(change) }];
-      return [name, attribute];
-    }),
-  );
-  return { ...node, attributes };
 }

@@ -1,6 +1,7 @@
 import { toBinary } from "@bufbuild/protobuf";
 import type { Graph, Origin } from "../graph.ts";
 import { ModelProtoSchema } from "../proto/onnx_pb.ts";
+import { domainsOf } from "../subgraphs.ts";
 import { withRest } from "./rest.ts";
 import type { Outside } from "./tensor.ts";
 import { entryProtos, functionProto, graphProto, opsetProtos } from "./writeGraph.ts";
@@ -29,10 +30,10 @@ export function writeOnnx(graph: Graph, { outside = () => null }: WriteOptions =
 
 /** Versions of all operator sets that the graph uses or names, by domain. */
 function versionsOf({ opset, domains, nodes }: Graph): Record<string, number> {
-  const used = new Set(nodes.map(({ domain }) => domain).filter((domain) => domain !== ""));
+  const used = [...domainsOf(nodes)].filter((domain) => domain !== "");
   return {
     ...(opset > 0 && { "": opset }),
-    ...Object.fromEntries([...used].map((domain) => [domain, 1])),
+    ...Object.fromEntries(used.map((domain) => [domain, 1])),
     ...domains,
   };
 }

@@ -59,12 +59,11 @@ export function findRule(op: string, domain: string): Rule | undefined {
 
 /** The rule of an operator; throws UsageError naming operator and node when there is none. */
 export function ruleOf(op: string, domain: string, node: string): Rule {
-  const key = keyOf(op, domain);
-  const rule = rules.get(key);
+  const rule = findRule(op, domain);
   if (!rule) {
     throw new UsageError(
-      `no rule for operator "${key}" (node "${node}"): add one to a family in src/graph/rules, ` +
-        `or rewrite the node with standard operators first`,
+      `no rule for operator "${keyOf(op, domain)}" (node "${node}"): add one to a family in src/graph/rules, ` +
+        `rewrite the node with standard operators, or say the types of its outputs in the file to carry it along`,
     );
   }
   return rule;
