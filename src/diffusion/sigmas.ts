@@ -92,7 +92,8 @@ export function* pairs(sigmas: Sigmas): Generator<readonly [index: number, sigma
   for (let i = 0; i + 1 < sigmas.length; i++) yield [i, sigmas[i], sigmas[i + 1]];
 }
 
-function checkSigmas(sigmas: Sigmas): void {
+/** Throws UsageError where the grid is not positive and strictly descending. */
+export function checkSigmas(sigmas: Sigmas): void {
   if (sigmas.length < 2)
     throw new UsageError(`sigmas needs at least two values (one step), got ${sigmas.length}`);
   for (let i = 0; i < sigmas.length; i++) {

@@ -2,7 +2,7 @@ import { UsageError } from "../base/errors.ts";
 import { philox, seededNoise } from "../base/philox.ts";
 import { type Tensor, concatRows } from "../base/tensor.ts";
 import type { Labels } from "../diffusion/denoiser.ts";
-import { type Step } from "../diffusion/samplers/sampler.ts";
+import type { Noise, Step } from "../diffusion/samplers/sampler.ts";
 import { samplerByName, samplers } from "../diffusion/samplers/index.ts";
 import { karras } from "../diffusion/sigmas.ts";
 import { buildGuidance } from "../guidance/build.ts";
@@ -66,7 +66,7 @@ export async function* sample(model: Model, options: SampleOptions): AsyncGenera
     );
   }
   const guided = guide(model.denoiser, labels, how, { seeds });
-  const noise = (index: number, shape: readonly number[]): Tensor => seededNoise(seeds, index + 1, shape);
+  const noise: Noise = (index, shape, { part = 0 }) => seededNoise(seeds, index + 1 + part * 2 ** 32, shape);
   const start = startAt(model, seeds, sampling.sigmaMax);
   const steps = run(guided.evaluate, start, sigmas, { ...options.samplerOptions, noise });
 

@@ -4,10 +4,16 @@ import { readFileSync } from "node:fs";
 export interface ReferenceRun {
   readonly id: string;
   readonly sigmas_id: string;
-  readonly options: Readonly<Record<string, number>>;
+  readonly options: Readonly<Record<string, number | string>>;
   readonly x_start: readonly number[];
   readonly states: readonly (readonly number[])[];
   readonly model_sigmas: readonly number[];
+  /** Where the sampler has no grid. */
+  readonly sigma_min?: number;
+  readonly sigma_max?: number;
+  readonly info?: { readonly n_reject: number };
+  /** Evaluations of dpm_fast. */
+  readonly n?: number;
 }
 
 interface Common {

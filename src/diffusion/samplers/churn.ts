@@ -32,5 +32,5 @@ export function addChurn(
   if (gamma === 0) return { x, sigma };
   const sigmaHat = sigma * (1 + gamma);
   const deviation = Math.sqrt(sigmaHat * sigmaHat - sigma * sigma) * churnNoise;
-  return { x: addNoise(x, deviation, index, noise), sigma: sigmaHat };
+  return { x: addNoise(x, deviation, index, noise, { from: sigmaHat, to: sigma }), sigma: sigmaHat };
 }

@@ -49,7 +49,7 @@ async function algorithm2(x: Tensor, abars: readonly number[], variance: DdpmVar
     const eps = await epsAt(x, abar);
     const mean = scale(1 / Math.sqrt(alpha), axpy(-(1 - alpha) / Math.sqrt(1 - abar), eps, x));
     const sd = Math.sqrt(variance === "large" ? beta : ((1 - abarPrevious) / (1 - abar)) * beta);
-    x = abarPrevious === 1 ? mean : axpy(sd, noise(i, x.shape), mean);
+    x = abarPrevious === 1 ? mean : axpy(sd, noise(i, x.shape, { from: 1, to: 0 }), mean);
   }
   return x;
 }
@@ -80,7 +80,7 @@ test.each([0, 0.3, 1])("ddim in sigma is Eq. 12 of its paper in alpha: eta %f", 
     const x0 = scale(1 / Math.sqrt(abar), axpy(-Math.sqrt(1 - abar), eps, x));
     const sd = eta * Math.sqrt((1 - abarPrevious) / (1 - abar)) * Math.sqrt(1 - abar / abarPrevious);
     x = axpby(Math.sqrt(abarPrevious), x0, Math.sqrt(1 - abarPrevious - sd * sd), eps);
-    if (sd > 0) x = axpy(sd, noise(i, x.shape), x);
+    if (sd > 0) x = axpy(sd, noise(i, x.shape, { from: 1, to: 0 }), x);
   }
   const start = scale(1 / Math.sqrt(abars[0]), z);
   expect(

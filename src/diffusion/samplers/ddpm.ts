@@ -35,7 +35,10 @@ export async function* ddpm(
     const denoised = await denoise(x, sigma, index);
     yield { index, sigma, next, x, denoised };
     const mean = eulerStep(x, denoised, sigma, (next * next) / sigma);
-    x = addNoise(mean, next === 0 ? 0 : deviation(sigma, next, variance), index, noise);
+    x = addNoise(mean, next === 0 ? 0 : deviation(sigma, next, variance), index, noise, {
+      from: sigma,
+      to: next,
+    });
   }
   return x;
 }

@@ -28,7 +28,10 @@ export async function* eulerAncestral(
     const denoised = await denoise(x, sigma, index);
     yield { index, sigma, next, x, denoised };
     const { down, up } = ancestralSplit(sigma, next, eta);
-    x = addNoise(eulerStep(x, denoised, sigma, down), up * noiseScale, index, noise);
+    x = addNoise(eulerStep(x, denoised, sigma, down), up * noiseScale, index, noise, {
+      from: sigma,
+      to: next,
+    });
   }
   return x;
 }

@@ -1,11 +1,11 @@
 import type { Tensor } from "../../base/tensor.ts";
-import { add, axpby, axpy } from "../../base/tensor.ts";
+import { add, axpy } from "../../base/tensor.ts";
 import type { Evaluate } from "../denoiser.ts";
 import type { Sigmas } from "../sigmas.ts";
 import { pairs } from "../sigmas.ts";
 import { addChurn } from "./churn.ts";
 import type { ChurnOptions } from "./churn.ts";
-import { eulerStep } from "./sampler.ts";
+import { eulerStep, slope } from "./sampler.ts";
 import type { Step } from "./sampler.ts";
 
 /**
@@ -35,9 +35,4 @@ export async function* heun(
     x = axpy((next - hat.sigma) / 2, add(d, dNext), hat.x);
   }
   return x;
-}
-
-/** dx/dsigma = (x - D) / sigma */
-function slope(x: Tensor, denoised: Tensor, sigma: number): Tensor {
-  return axpby(1 / sigma, x, -1 / sigma, denoised);
 }

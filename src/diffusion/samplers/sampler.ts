@@ -18,8 +18,20 @@ export interface Step {
   readonly denoised: Prediction;
 }
 
-/** Standard normal noise of step `index`, of the given shape. Called at most once a step, so a step owns its noise. */
-export type Noise = (index: number, shape: readonly number[]) => Tensor;
+/** What a noise is for. */
+export interface NoiseSpan {
+  /** The noise levels between which it is added: what a Brownian path is asked for. */
+  readonly from: number;
+  readonly to: number;
+  /** 0 for a step's only or first noise, 1 for its second. Default 0. */
+  readonly part?: number;
+}
+
+/**
+ * Standard normal noise of step `index`, of the given shape. Called at most once a step and part, so a step owns its noise.
+ * `span` says between which noise levels it is added; most noises need not know.
+ */
+export type Noise = (index: number, shape: readonly number[], span: NoiseSpan) => Tensor;
 
 /** What every sampler takes. */
 export interface SamplerOptions {
@@ -49,13 +61,24 @@ export function eulerStep(x: Tensor, denoised: Prediction, from: number, to: num
   return axpby(to / from, x, 1 - to / from, denoised);
 }
 
+/** dx/dsigma = (x - D) / sigma */
+export function slope(x: Tensor, denoised: Tensor, sigma: number): Tensor {
+  return axpby(1 / sigma, x, -1 / sigma, denoised);
+}
+
 /** x + deviation * noise of the step; x itself, and no noise drawn, where the deviation is 0. */
-export function addNoise(x: Tensor, deviation: number, index: number, noise: Noise | undefined): Tensor {
+export function addNoise(
+  x: Tensor,
+  deviation: number,
+  index: number,
+  noise: Noise | undefined,
+  span: NoiseSpan,
+): Tensor {
   if (deviation === 0) return x;
   if (!noise) {
     throw new UsageError(
       "this sampler adds noise: give it as options.noise, a function (index, shape) => tensor of standard normal numbers",
     );
   }
-  return axpby(1, x, deviation, noise(index, x.shape));
+  return axpby(1, x, deviation, noise(index, x.shape, span));
 }
