@@ -7,7 +7,7 @@ import { gaussianMixture } from "../oracles/mixture.ts";
 import { karras } from "../sigmas.ts";
 import { samplerFixture } from "../../testing/samplerFixture.ts";
 import { ancestralSplit } from "./eulerAncestral.ts";
-import type { Sampler, SamplerName } from "./index.ts";
+import type { SamplerName } from "./index.ts";
 import { samplers } from "./index.ts";
 
 const common = samplerFixture("common");
@@ -47,7 +47,7 @@ function optionsOf(
   name: string,
   options: Readonly<Record<string, number | string>>,
 ): Record<string, number | string> {
-  const ofNoise = "churn" in (samplers[name as SamplerName]).options ? "churnNoise" : "noiseScale";
+  const ofNoise = "churn" in samplers[name as SamplerName].options ? "churnNoise" : "noiseScale";
   return Object.fromEntries(
     Object.entries(options)
       .filter(([key]) => key !== "return_info")
