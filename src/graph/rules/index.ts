@@ -8,6 +8,7 @@ import { einsumFamily } from "./einsum.ts";
 import { elementwise } from "./elementwise.ts";
 import { extrema } from "./extrema.ts";
 import { fused } from "./fused/index.ts";
+import { gathering } from "./gather.ts";
 import { generators } from "./generators.ts";
 import { indexing } from "./indexing.ts";
 import { linear } from "./linear.ts";
@@ -17,7 +18,9 @@ import { pool } from "./pool.ts";
 import { reduce } from "./reduce.ts";
 import { resize } from "./resize.ts";
 import { reshapeFamily } from "./reshape.ts";
+import { scattering } from "./scatter.ts";
 import { scan } from "./scan.ts";
+import { selecting } from "./select.ts";
 import { slicing } from "./slicing.ts";
 import { tiling } from "./tiling.ts";
 import { trigonometry } from "./trigonometry.ts";
@@ -39,6 +42,9 @@ const families: readonly RuleFamily[] = [
   tiling,
   slicing,
   indexing,
+  gathering,
+  scattering,
+  selecting,
   generators,
   normalise,
   pool,

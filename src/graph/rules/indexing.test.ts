@@ -51,6 +51,16 @@ gradientSuite([
     inputs: { x: [3, 2], i: { shape: [2, 2], kind: "integer", data: [2, 0, 1, 2] } },
     network: ({ x, i }) => tanh(matmul(oneHot(i, 3, x.dtype as "float32"), x)),
   },
+  {
+    name: "oneHot along the first axis, of given values",
+    inputs: { values: [2], i: { shape: [2, 2], kind: "integer", data: [2, 0, -1, 2] } },
+    network: ({ values, i }) =>
+      tanh(
+        i.builder.apply("OneHot", [i, i.builder.literal(4, "int64"), mul(values, values)], {
+          attributes: { axis: int(0) },
+        })[0],
+      ),
+  },
 ]);
 
 test("a shape is known while tracing, and part of it by its start and end", () => {

@@ -5,6 +5,7 @@ import { gradients } from "../gradients.ts";
 import { interpret } from "../interpret.ts";
 import { reduceLogSumExp, reduceMax, reduceMean, reduceSum, reduceSumSquare, sumTo } from "../ops/reduce.ts";
 import { mul } from "../ops/elementwise.ts";
+import { slice } from "../ops/indexing.ts";
 import type { Value } from "../value.ts";
 import { gradientSuite } from "./gradients.cases.ts";
 
@@ -17,7 +18,7 @@ const byName =
     })[0];
 const reductions: Record<string, Reduce> = {
   ...{ reduceSum, reduceMean, reduceSumSquare, reduceLogSumExp, reduceMax },
-  ...Object.fromEntries(["ReduceMin", "ReduceL1", "ReduceL2"].map((op) => [op, byName(op)])),
+  ...Object.fromEntries(["ReduceMin", "ReduceL1", "ReduceL2", "ReduceProd"].map((op) => [op, byName(op)])),
   "ReduceLogSum of squares": (x, axes, options) => byName("ReduceLogSum")(mul(x, x), axes, options),
 };
 const ways: readonly (readonly [readonly number[], boolean])[] = [
@@ -70,4 +71,16 @@ test("the length of the zero vector has gradient 0", () => {
 test("an axis beyond the rank is an error that names the node", () => {
   const wrong = () => trace({ x: { shape: [2, 3] } }, ({ x }) => ({ y: byName("ReduceMin")(x, [2]) }));
   expect(wrong).toThrow('a tensor of rank 2 has no axis 2 at node "ReduceMin"');
+});
+
+test("the derivatives of a product are right where factors are 0", () => {
+  const graph = trace({ x: { dtype: "float64", shape: [5] } }, ({ x }) => {
+    const [slope] = gradients(byName("ReduceProd")(x, [0]), [x]);
+    // d2/dx0 dxi is the product of the other three.
+    const [row] = gradients(reduceSum(slice(slope, [{ axis: 0, start: 0, end: 1 }]), [0]), [x]);
+    return { slope, row };
+  });
+  const { slope, row } = interpret(graph, { x: { data: [0, 2, 0, 3, 5], shape: [5] } });
+  expect(slope.data).toBeAllClose([0, 0, 0, 0, 0], {});
+  expect(row.data).toBeAllClose([0, 0, 30, 0, 0], {});
 });

@@ -1,7 +1,8 @@
 import { intOf } from "../attributes.ts";
 import { cast, div, equal, exp, mul, sign, sub, where } from "../ops/elementwise.ts";
+import { slice } from "../ops/indexing.ts";
 import { sumTo } from "../ops/reduce.ts";
-import { reshape } from "../ops/reshape.ts";
+import { concat, reshape, transpose } from "../ops/reshape.ts";
 import type { CallSite, Rule, RuleFamily, RuleInput } from "../rule.ts";
 import { axisOf, broadcastIndex, knownNumbers } from "../shapes.ts";
 import type { Value } from "../value.ts";
@@ -70,6 +71,21 @@ const sharedGradient: ReduceGradient = ({ g, x, y }) => {
   return mul(ties, div(g, sumTo(ties, g.shape)));
 };
 
+/** The product by multiplying halves, which has the right derivatives of every order where elements are 0. */
+function productOfHalves(site: CallSite, inputs: readonly (Value | null)[]): Value[] {
+  const x = inputs[0]!;
+  const { axes, shape, count } = knownReduction(site, inputs);
+  const others = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));
+  let rows = reshape(transpose(x, [...axes, ...others]), [count, -1]);
+  while (rows.shape[0] > 1) {
+    const half = Math.floor(rows.shape[0] / 2);
+    const part = (start: number, end: number): Value => slice(rows, [{ axis: 0, start, end }]);
+    const product = mul(part(0, half), part(half, 2 * half));
+    rows = rows.shape[0] % 2 === 0 ? product : concat([product, part(2 * half, rows.shape[0])], 0);
+  }
+  return [reshape(rows, shape)];
+}
+
 export const reduce: RuleFamily = {
   ReduceSum: reduction(total, ({ g }) => g),
   ReduceMean: reduction(
@@ -79,7 +95,7 @@ export const reduce: RuleFamily = {
   ReduceSumSquare: reduction(sumOfSquares, ({ g, x }) => mul(x, mul(g, 2))),
   ReduceMax: reduction(largest, sharedGradient),
   ReduceMin: reduction(smallest, sharedGradient),
-  ReduceProd: reduction((group) => group.reduce((a, b) => a * b, 1)),
+  ReduceProd: { ...reduction((group) => group.reduce((a, b) => a * b, 1)), expand: productOfHalves },
   ReduceL1: reduction(
     (group) => total(group.map(Math.abs)),
     ({ g, x }) => mul(g, sign(x)),
