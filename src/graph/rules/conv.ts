@@ -103,26 +103,60 @@ function inputGradient(g: Value, weight: Value, shape: readonly number[], geomet
   })[0];
 }
 
-/** Gradient with respect to the weights: one matrix product of g and the shifted input for each tap of the kernel. */
-function weightGradient(g: Value, x: Value, { kernel, strides, pads }: Geometry): Value {
-  const [batch, out, height, width] = g.shape;
-  const padded = pad(x, [0, 0, pads[0], pads[1], 0, 0, pads[2], pads[3]]);
-  const pixels = batch * height * width;
-  const flatG = reshape(transpose(g, [1, 0, 2, 3]), [out, pixels]);
-  const byChannel = transpose(padded, [1, 0, 2, 3]);
+/** Gradient with respect to the weights, of a convolution of x whose output gradient is g: a matrix product for each tap. */
+function weightGradient(g: Value, x: Value, geometry: Geometry): Value {
+  const [out, inside] = [g.shape[1], x.shape[1]];
+  const plain = geometry.strides.every((s) => s === 1);
+  const taps = (plain ? movedTaps(g, x, geometry) : stridedTaps(g, x, geometry)).map((tap) =>
+    reshape(tap, [1, inside, out]),
+  );
+  return reshape(transpose(concat(taps, 0), [2, 1, 0]), [out, inside, ...geometry.kernel]);
+}
+
+/**
+ * Without strides: tap (i, j) is the product of x moved left by j - pad and g moved down by i - pad. So x is copied once for
+ * each column of the kernel and g once for each row, which is less than a copy of x for each tap.
+ */
+function movedTaps(g: Value, x: Value, { kernel, pads }: Geometry): Value[] {
+  const [height, width] = [x.shape[2], g.shape[3]];
+  const wide = byChannel(x);
+  const columns = Array.from({ length: kernel[1] }, (_, j) => {
+    const before = pads[1] - j;
+    return flat(pad(wide, [0, 0, 0, before, 0, 0, 0, width - x.shape[3] - before]));
+  });
+  // Whole rows move: slices of one padded g are cheaper than pads.
+  const above = kernel[0] - 1 - pads[0];
+  const high = pad(byChannel(g), [0, 0, above, 0, 0, 0, height - g.shape[2] + pads[0], 0]);
+  const rows = Array.from({ length: kernel[0] }, (_, i) => {
+    const start = kernel[0] - 1 - i;
+    return swapLast(flat(slice(high, [{ axis: 2, start, end: start + height }])));
+  });
+  return rows.flatMap((row) => columns.map((column) => matmul(column, row)));
+}
+
+/** With strides: the padded x is read at the positions that a tap is put at. */
+function stridedTaps(g: Value, x: Value, { kernel, strides, pads }: Geometry): Value[] {
+  const [height, width] = g.shape.slice(2);
+  const padded = pad(byChannel(x), [0, 0, pads[0], pads[1], 0, 0, pads[2], pads[3]]);
+  const turnedG = swapLast(flat(byChannel(g)));
   const taps: Value[] = [];
   for (let i = 0; i < kernel[0]; i++) {
     for (let j = 0; j < kernel[1]; j++) {
-      const shifted = slice(byChannel, [
+      const read = slice(padded, [
         { axis: 2, start: i, end: i + (height - 1) * strides[0] + 1, step: strides[0] },
         { axis: 3, start: j, end: j + (width - 1) * strides[1] + 1, step: strides[1] },
       ]);
-      const flatX = reshape(shifted, [x.shape[1], pixels]);
-      taps.push(reshape(matmul(flatG, swapLast(flatX)), [out, x.shape[1], 1]));
+      taps.push(matmul(flat(read), turnedG));
     }
   }
-  return reshape(concat(taps, 2), [out, x.shape[1], ...kernel]);
+  return taps;
 }
+
+/** [batch, channels, h, w] to [channels, batch, h, w]. */
+const byChannel = (x: Value): Value => transpose(x, [1, 0, 2, 3]);
+
+/** All but the first axis as one. */
+const flat = (x: Value): Value => reshape(x, [x.shape[0], -1]);
 
 function convGradient({ site, inputs, gradients: [g], wanted }: GradientCall): (Value | null)[] {
   const [x, weight, bias] = inputs;
