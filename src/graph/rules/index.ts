@@ -2,6 +2,7 @@ import { UsageError } from "../../base/errors.ts";
 import type { Rule, RuleFamily } from "../rule.ts";
 import { activations } from "./activations.ts";
 import { argmax } from "./argmax.ts";
+import { batchNorm } from "./batchNorm.ts";
 import { casts } from "./cast.ts";
 import { convolution } from "./convGeneral.ts";
 import { einsumFamily } from "./einsum.ts";
@@ -11,7 +12,9 @@ import { fused } from "./fused/index.ts";
 import { gathering } from "./gather.ts";
 import { generators } from "./generators.ts";
 import { indexing } from "./indexing.ts";
+import { layerNorm } from "./layerNorm.ts";
 import { linear } from "./linear.ts";
+import { localNorm } from "./localNorm.ts";
 import { logic } from "./logic.ts";
 import { normalise } from "./normalise.ts";
 import { pool } from "./pool.ts";
@@ -47,6 +50,9 @@ const families: readonly RuleFamily[] = [
   selecting,
   generators,
   normalise,
+  layerNorm,
+  batchNorm,
+  localNorm,
   pool,
   resize,
   fused,
