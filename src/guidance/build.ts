@@ -1,7 +1,7 @@
 import { UsageError } from "../base/errors.ts";
 import { compose } from "./guidance.ts";
 import type { Base, Guidance, Part } from "./guidance.ts";
-import type { CombineMethod } from "./method.ts";
+import type { CombineMethod, Company } from "./method.ts";
 import { methods } from "./methods.ts";
 import type { MethodSpec } from "./methods.ts";
 import type { GuidanceResources } from "./resources.ts";
@@ -19,7 +19,7 @@ export function buildGuidance<C>(
   const given = typeof spec === "string" ? parseGuidance(spec) : spec;
   const specs = given.map((one) => completeSpec({ ...one }));
   const guidance = compose<C>(
-    specs.map((one) => partOf(one, resources)),
+    specs.map((one) => partOf(one, resources, { methods: specs.map(({ method }) => method) })),
     {
       label: formatGuidance(specs),
       base: resources.conditional ? undefined : "null",
@@ -30,11 +30,15 @@ export function buildGuidance<C>(
   return guidance;
 }
 
-function partOf<C>({ combine, ...spec }: MethodSpec, resources: GuidanceResources<C>): Part<C> {
+function partOf<C>(
+  { combine, ...spec }: MethodSpec,
+  resources: GuidanceResources<C>,
+  company: Company,
+): Part<C> {
   const method = methods[spec.method];
   switch (method.role) {
     case "weak": {
-      const term = method.make(spec, resources);
+      const term = method.make(spec, resources, company);
       if (!combine) return term;
       return {
         ...term,

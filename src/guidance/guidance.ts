@@ -26,6 +26,11 @@ export interface Term<C> {
   weak(strong: Branch<C>, moment: Moment): Branch<C>;
   /** Where the weak prediction comes from; absent: the denoiser of the strong prediction. */
   readonly from?: Denoiser<C>;
+  /**
+   * What the weak prediction is compared with, asked of the strong prediction's denoiser; absent: the strong prediction. The
+   * difference is added to the strong one all the same (SEG beside CFG compares unconditional predictions).
+   */
+  reference?(strong: Branch<C>, moment: Moment): Branch<C>;
   /** The sample that the weak prediction is of, made from the strong prediction; absent: x itself. */
   degrade?(moment: Moment, strong: Prediction, branch: Branch<C>): Promise<Tensor> | Tensor;
   /** How the two predictions meet; absent: by extrapolation. */

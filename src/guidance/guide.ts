@@ -4,6 +4,7 @@ import { axpy, map, rowSize, sameKind } from "../base/tensor.ts";
 import type { Branch, Denoiser, Evaluate, Prediction } from "../diffusion/denoiser.ts";
 import { ask, sameWanted } from "./ask.ts";
 import type { Wanted } from "./ask.ts";
+import type { WeightedWeak } from "./combine/extrapolate.ts";
 import { extrapolate } from "./combine/extrapolate.ts";
 import type { Guidance, Moment, Term } from "./guidance.ts";
 import { inInterval } from "./interval.ts";
@@ -65,14 +66,22 @@ export function guide<C>(
       return weight === null ? [] : [{ ...term, weight }];
     });
     const asked = active.filter((term) => !term.degrade);
+    const compared = active.filter((term) => term.reference);
     const answers = await ask(
-      [{ from, branch }, ...asked.map((term) => wantedOf(term, branch, now))],
+      [
+        { from, branch },
+        ...asked.map((term) => wantedOf(term, branch, now)),
+        ...compared.map((term) => ({ from, branch: term.reference!(branch, now) })),
+      ],
       x,
       sigma,
     );
     count.networks += answers.evaluations;
-    const [strong] = answers.predictions;
-    const weaks = new Map(asked.map((term, i): [unknown, Tensor] => [term, answers.predictions[i + 1]]));
+    const [strong, ...others] = answers.predictions;
+    const weaks = new Map(asked.map((term, i): [unknown, Tensor] => [term, others[i]]));
+    const references = new Map(
+      compared.map((term, i): [unknown, Prediction] => [term, others[asked.length + i]]),
+    );
 
     // Predictions of what the strong one was made into.
     for (const term of active) {
@@ -87,7 +96,11 @@ export function guide<C>(
     let denoised: Prediction = meet(
       now,
       strong,
-      active.map((term) => ({ ...term, prediction: weaks.get(term)! })),
+      active.map((term) => ({
+        ...term,
+        prediction: weaks.get(term)!,
+        compared: references.get(term) ?? strong,
+      })),
       memory,
     );
 
@@ -114,7 +127,10 @@ export function guide<C>(
   return { evaluate, evaluations: count };
 }
 
-type ActiveTerm<C> = Term<C> & { readonly from: Denoiser<C>; readonly weight: WeightNow };
+interface ActiveTerm<C> extends Term<C> {
+  readonly from: Denoiser<C>;
+  readonly weight: WeightNow;
+}
 
 /** The term's weight at this moment; null where it is off. */
 function weightNow<C>(term: Term<C>, { sigma, step, x }: Moment, memory: Memory): WeightNow | null {
@@ -132,31 +148,43 @@ function wantedOf<C>(term: ActiveTerm<C>, strong: Branch<C>, now: Moment): Wante
   return { from: term.from, branch: term.weak(strong, now) };
 }
 
+interface AnsweredTerm<C> extends ActiveTerm<C> {
+  /** The weak prediction. */
+  readonly prediction: Tensor;
+  /** What it is compared with. */
+  readonly compared: Prediction;
+}
+
 /** The strong prediction moved away from all weak ones. */
 function meet<C>(
   now: Moment,
   strong: Prediction,
-  terms: readonly (ActiveTerm<C> & { readonly prediction: Tensor })[],
+  terms: readonly AnsweredTerm<C>[],
   memory: Memory,
 ): Prediction {
-  const plain = terms.filter(({ combine }) => !combine);
-  let denoised: Prediction = extrapolate(
-    strong,
-    plain.map(({ weight, prediction }) => ({ weight, denoised: prediction })),
-  );
-  for (const { combine, weight, prediction } of terms) {
-    if (!combine) continue;
-    const moved = memory.run(combine, (state) =>
-      combine.combine({ ...now, strong, weak: prediction, weight }, state),
-    );
-    const kept = combine.offAtOne === false ? moved : keepOff(strong, moved, weight);
+  const isPlain = (term: AnsweredTerm<C>): boolean => !term.combine && term.compared === strong;
+  let denoised: Prediction = extrapolate(strong, terms.filter(isPlain).map(weighted));
+  for (const term of terms) {
+    if (isPlain(term)) continue;
+    const { combine, weight, prediction, compared } = term;
+    const moved = combine
+      ? memory.run(combine, (state) =>
+          combine.combine({ ...now, strong: compared, weak: prediction, weight }, state),
+        )
+      : extrapolate(compared, [weighted(term)]);
+    const kept = combine?.offAtOne === false ? moved : keepOff(compared, moved, weight);
     denoised =
-      terms.length === 1
+      terms.length === 1 && compared === strong
         ? kept
-        : { ...added(denoised, kept, strong), ...renoiseOf(denoised), ...renoiseOf(kept) };
+        : { ...added(denoised, kept, compared), ...renoiseOf(denoised), ...renoiseOf(kept) };
   }
   return denoised;
 }
+
+const weighted = <C>({ weight, prediction }: AnsweredTerm<C>): WeightedWeak => ({
+  weight,
+  denoised: prediction,
+});
 
 /** Rows of weight 1 are the strong prediction's, bit for bit. */
 function keepOff(strong: Prediction, moved: Prediction, weight: WeightNow): Prediction {

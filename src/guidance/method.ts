@@ -12,8 +12,8 @@ export interface MethodOption<T = unknown> {
   readonly unit: string;
   /** Absent: no value unless given. */
   readonly default?: T;
-  /** It does not exist where another option has this value: [key, value]. */
-  readonly unless?: readonly [key: string, value: string];
+  /** It exists only where another option has one of these values: [key, values]. */
+  readonly only?: readonly [key: string, values: readonly string[]];
   readonly values: ValueKind<T>;
 }
 
@@ -58,10 +58,20 @@ export interface About {
   readonly conflict?: (spec: Readonly<Record<string, unknown>>) => string | undefined;
 }
 
+/** What a method is told of the guidance that it is part of. */
+export interface Company {
+  /** Names of all methods of the guidance. */
+  readonly methods: readonly string[];
+}
+
 /** How a worse prediction is made. */
 export interface WeakMethod extends About {
   readonly role: "weak";
-  make<C>(options: Readonly<Record<string, unknown>>, resources: GuidanceResources<C>): Term<C>;
+  make<C>(
+    options: Readonly<Record<string, unknown>>,
+    resources: GuidanceResources<C>,
+    company: Company,
+  ): Term<C>;
 }
 
 /** How a strong and a weak prediction meet. Its strength is the weight of the term that it combines. */
@@ -98,7 +108,7 @@ type Resourceful<D extends Options, R extends Method["role"]> = Omit<About, "opt
 /** An entry of the catalogue whose `make` knows its options' types. */
 export function weakMethod<D extends Options>(
   entry: Resourceful<D, "weak"> & {
-    make<C>(options: ValuesOf<D>, resources: GuidanceResources<C>): Term<C>;
+    make<C>(options: ValuesOf<D>, resources: GuidanceResources<C>, company: Company): Term<C>;
   },
 ): WeakMethod {
   return entry;

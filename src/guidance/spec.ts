@@ -68,9 +68,10 @@ function completeOptions(given: PartialSpec, method: Method, name: string): Meth
   for (const key of Object.keys(given)) if (key !== "method") findOption(method, key);
 
   for (const [key, option] of Object.entries(method.options)) {
-    const isMissing = option.unless !== undefined && spec[option.unless[0]] === option.unless[1];
+    const [other, values] = option.only ?? ["", []];
+    const isMissing = option.only !== undefined && !values.includes(String(spec[other]));
     if (isMissing && given[key] !== undefined) {
-      throw new UsageError(`${name} has no ${key} with ${option.unless.join("=")}: leave ${key} out`);
+      throw new UsageError(`${name} has no ${key} with ${other}=${String(spec[other])}: leave ${key} out`);
     }
     const value = isMissing ? undefined : (given[key] ?? option.default);
     if (value === undefined) continue;
