@@ -40,6 +40,8 @@ export {
 export { inlineFunctions } from "./inlineFunctions.ts";
 export { interpret, type InterpreterInput } from "./interpret.ts";
 export { builderFor, declareInputs, type Intercept, replay } from "./replay.ts";
+export { type GraphBranch, mergeBranches, type MergedBranches, type MergeOptions } from "./merge.ts";
+export type { MergePlan } from "./mergePlan.ts";
 export { bindShapes, differentiate, exposeInitializers, simplify } from "./transform.ts";
 export type { Call, Operand, Value } from "./value.ts";
 export * from "./ops/index.ts";
