@@ -1,11 +1,13 @@
 /**
- * How fast are a forward pass and a training step of the UNet in bench/unet.json, beside torch in eager mode?
+ * How fast are a forward pass and a training step of the UNet in bench/unet.json, beside torch in eager mode, and beside what
+ * ONNX Runtime's matrix product would take for as many operations? And where does the time go?
  *
- *   FAIRLEAD_PYTHON=/path/to/python npx tsx bench/unet.ts [rounds]
+ *   FAIRLEAD_PYTHON=/path/to/python npx tsx bench/unet.ts [rounds] [forward|train]
  *
  * Batch 32 of 32 x 32 images, two cores each, one run of all in alternation. A training step is the loss, every gradient
  * and the update by AdamW; both sides start from random parameters and train on the same batch again and again.
  * "lanes" is what `fairlead` does: two pieces of the batch on one core each; "threads" is ONNX Runtime with two threads.
+ * The ratios are to torch with its default layout; channels-last is torch's faster one.
  */
 import { readFileSync } from "node:fs";
 import { philox } from "../src/base/philox.ts";
@@ -21,6 +23,7 @@ import { nodeRuntime } from "../src/runtime/node.ts";
 import type { Runtime } from "../src/runtime/runtime.ts";
 import { adamStep } from "../src/training/adam.ts";
 import { type LossProgram, compileLoss } from "../src/training/objectives/lossProgram.ts";
+import { breakdown, floor, matmulWork } from "./lib/breakdown.ts";
 import { interleave, ours, table } from "./lib/interleave.ts";
 import { openTorchPeer } from "./lib/torchPeer.ts";
 
@@ -99,7 +102,18 @@ function trainer(loss: LossProgram): () => Promise<void> {
 
 const peer = await openTorchPeer({ threads: THREADS });
 const rounds = Number(process.argv[2] ?? 7);
-console.log(`${layout.size} parameters here, ${peer ? await peer.open("unet", config) : "none"} in the peer`);
+const eager = peer ? await peer.open("unet", config) : 0;
+await peer?.open("unet-channels-last", config);
+console.log(`${layout.size} parameters here, ${peer ? eager : "none"} in the peer`);
+
+/** One piece of the batch, as a lane runs it: the graph and what it is fed. */
+const piece = {
+  forward: { graph: forwardGraph(BATCH / 2), feeds: half(0) },
+  train: {
+    graph: losses.lanes.graph,
+    feeds: { ...half(0), parameters: { data: parameters, shape: [layout.size] } },
+  },
+};
 const work = {
   forward: {
     threads: () => wholeBatch.run(feeds),
@@ -107,10 +121,26 @@ const work = {
   },
   train: { threads: trainer(losses.threads), lanes: trainer(losses.lanes) },
 };
-for (const [action, runs] of Object.entries(work)) {
-  const contestants = [ours("fairlead, lanes", runs.lanes), ours("fairlead, threads", runs.threads)];
-  if (peer) contestants.push({ name: peer.name, run: (times) => peer.run(`unet.${action}`, times) });
-  console.log(table(`\nUNet, batch ${BATCH}: ${action}`, await interleave(contestants, { rounds })));
+const product = await matmulWork(THREADS);
+const asked = process.argv[3];
+for (const action of ["forward", "train"] as const) {
+  if (asked !== undefined && asked !== action) continue;
+  const runs = work[action];
+  const contestants = [
+    ours("MatMul of 1,024 x 1,024", product),
+    ours("fairlead, lanes", runs.lanes),
+    ours("fairlead, threads", runs.threads),
+  ];
+  if (peer) {
+    const torch = (workload: string) => (times: number) => peer.run(`${workload}.${action}`, times);
+    contestants.push({ name: "torch, channels-last", run: torch("unet-channels-last") });
+    contestants.push({ name: peer.name, run: torch("unet") });
+  }
+  const results = await interleave(contestants, { rounds });
+  console.log(table(`\nUNet, batch ${BATCH}: ${action}`, results.slice(1)));
+  const { graph, feeds: fed } = piece[action];
+  console.log(floor(graph, 2, results[0].median, results.slice(1, 3)));
+  console.log(await breakdown(graph, fed));
 }
 await peer?.close();
 await lanes.dispose();

@@ -21,15 +21,15 @@ def answer(message):
 
 
 def workload(name, config):
-    if name == "unet":
+    if name in ("unet", "unet-channels-last"):
         from torch_unet import UNetWorkload
 
-        return UNetWorkload(config)
+        return UNetWorkload({**config, "channelsLast": name == "unet-channels-last"})
     if name == "tree":
         from torch_tree import TreeWorkload
 
         return TreeWorkload(config)
-    raise ValueError(f"there is no workload {name!r}; there are unet and tree")
+    raise ValueError(f"there is no workload {name!r}; there are unet, unet-channels-last and tree")
 
 
 def timed(action, times):

@@ -1,12 +1,15 @@
 import { Builder } from "../../graph/builder.ts";
 import { gradients } from "../../graph/gradients.ts";
 import { concat, reshape } from "../../graph/ops/reshape.ts";
+import type { Graph } from "../../graph/graph.ts";
 import type { Value } from "../../graph/value.ts";
 import { type Layout, type ParameterSource, flatParameters } from "../../networks/parameters.ts";
 import type { Program, Runtime, RuntimeTensor } from "../../runtime/runtime.ts";
 
 /** A compiled loss: its value, further outputs, and its gradient with respect to the flat parameters. */
 export interface LossProgram {
+  /** What one piece of the batch runs. */
+  readonly graph: Graph;
   /** Writes the gradient into `gradient`, [layout.size]; returns the loss and the scalar outputs by name. */
   run(
     parameters: Float32Array,
@@ -41,6 +44,7 @@ export async function compileLoss(
   const names = Object.keys(scalars);
 
   return {
+    graph,
     async run(parameters, feeds, gradient) {
       const flat = { data: parameters, shape: [layout.size] };
       const results: Record<string, RuntimeTensor>[] = [];
