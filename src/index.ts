@@ -14,7 +14,6 @@ export type { Stream } from "./base/philox.ts";
 export { philox, seededNoise } from "./base/philox.ts";
 
 // Where networks run.
-export type { LanesRuntime } from "./runtime/lanes.ts";
 export { lanesRuntime } from "./runtime/lanes.ts";
 export type { NodeRuntimeOptions } from "./runtime/node.ts";
 export { nodeRuntime } from "./runtime/node.ts";

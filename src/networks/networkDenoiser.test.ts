@@ -4,7 +4,7 @@ import { seededNoise } from "../base/philox.ts";
 import { rows } from "../base/tensor.ts";
 import type { Branch, Labels } from "../diffusion/denoiser.ts";
 import type { Perturbation } from "../graph/perturb.ts";
-import { type LanesRuntime, lanesRuntime } from "../runtime/lanes.ts";
+import { lanesRuntime } from "../runtime/lanes.ts";
 import { nodeRuntime } from "../runtime/node.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { tinyConfig, tinyParameters } from "../testing/tinyModel.ts";
@@ -112,7 +112,7 @@ describe("a network as a denoiser", () => {
 });
 
 describe("lanes", () => {
-  let runtime: LanesRuntime;
+  let runtime: Runtime;
   beforeAll(() => {
     runtime = lanesRuntime({ lanes: 2 });
   });

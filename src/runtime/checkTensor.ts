@@ -1,6 +1,6 @@
 import { UsageError } from "../base/errors.ts";
 import { sizeOf } from "../base/tensor.ts";
-import type { DataType, NamedType } from "../graph/graph.ts";
+import type { DataType, Graph, NamedType } from "../graph/graph.ts";
 import type { RuntimeTensor } from "./runtime.ts";
 
 /** The arrays in which element types cross the border to a runtime. */
@@ -8,13 +8,31 @@ const arrays = {
   float32: Float32Array,
   float64: Float64Array,
   float16: Uint16Array,
-  bfloat16: Uint16Array,
-  uint16: Uint16Array,
+  int8: Int8Array,
+  int16: Int16Array,
   int32: Int32Array,
   int64: BigInt64Array,
   uint8: Uint8Array,
+  uint16: Uint16Array,
+  uint32: Uint32Array,
+  uint64: BigUint64Array,
   bool: Uint8Array,
 } as const;
+
+type CrossingType = keyof typeof arrays;
+
+const crosses = (dtype: DataType): dtype is CrossingType => dtype in arrays;
+
+/** Throws UsageError naming an input or output whose element type has no array in JavaScript. */
+export function checkBorder({ name, inputs, outputs }: Graph): void {
+  const strange = [...inputs, ...outputs].find(({ dtype }) => !crosses(dtype));
+  if (strange) {
+    throw new UsageError(
+      `"${strange.name}" of the graph "${name}" is ${strange.dtype}, which cannot be handed over: ` +
+        `cast it inside the graph to one of ${Object.keys(arrays).join(", ")}`,
+    );
+  }
+}
 
 /**
  * The tensor itself if it fits its declared type. Throws UsageError naming it when it is missing, of another shape, or
@@ -31,22 +49,27 @@ export function checkTensor(value: RuntimeTensor | undefined, type: NamedType): 
       `"${name}" is of shape [${shape.join(", ")}], got [${value.shape.join(", ")}] with ${value.data.length} values`,
     );
   }
-  const wanted = (arrays as Partial<Record<DataType, (typeof arrays)[keyof typeof arrays]>>)[dtype];
-  if (wanted && !(value.data instanceof wanted)) {
+  if (crosses(dtype) && !(value.data instanceof arrays[dtype])) {
     throw new UsageError(
-      `"${name}" is ${dtype} and takes a ${wanted.name}, got a ${value.data.constructor.name}`,
+      `"${name}" is ${dtype} and takes a ${arrays[dtype].name}, got a ${value.data.constructor.name}`,
     );
   }
   return value;
 }
 
-/** Throws UsageError for a pre-allocated output that the graph does not have. */
-export function checkFetches(
+/** The feeds in the order of the graph's inputs, and the fetches, checked against the graph's types. */
+export function checkFeeds(
+  graph: Graph,
+  feeds: Readonly<Record<string, RuntimeTensor>>,
   fetches: Readonly<Record<string, RuntimeTensor>>,
-  outputs: readonly string[],
-): void {
-  const unknown = Object.keys(fetches).find((name) => !outputs.includes(name));
-  if (unknown !== undefined) {
-    throw new UsageError(`the graph has no output "${unknown}"; its outputs are ${outputs.join(", ")}`);
+): [NamedType, RuntimeTensor][] {
+  for (const [name, target] of Object.entries(fetches)) {
+    const type = graph.outputs.find((output) => output.name === name);
+    if (!type) {
+      const names = graph.outputs.map((output) => output.name).join(", ");
+      throw new UsageError(`the graph has no output "${name}"; its outputs are ${names}`);
+    }
+    checkTensor(target, type);
   }
+  return graph.inputs.map((type) => [type, checkTensor(feeds[type.name], type)]);
 }

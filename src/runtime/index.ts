@@ -1,5 +1,5 @@
 /** Runs graphs on ONNX Runtime in Node. */
-export type { LanesOptions, LanesRuntime } from "./lanes.ts";
+export type { LanesOptions } from "./lanes.ts";
 export { lanesRuntime } from "./lanes.ts";
 export type { NodeRuntimeOptions } from "./node.ts";
 export { nodeRuntime } from "./node.ts";

@@ -3,6 +3,8 @@
 import { parentPort } from "node:worker_threads";
 import * as ort from "onnxruntime-node";
 
+ort.env.logLevel = "fatal";
+
 /** @type {Map<number, import("onnxruntime-node").InferenceSession>} */
 const sessions = new Map();
 
@@ -15,7 +17,7 @@ async function open({ id, onnx, options }) {
 /** @param {{ id: number, feeds: [string, string, any, number[]][], outputs: string[] }} message */
 async function run({ id, feeds, outputs }) {
   const session = sessions.get(id);
-  if (!session) throw new Error("the program was disposed");
+  if (!session) throw new Error("the program was disposed of");
   /** @type {Record<string, import("onnxruntime-node").Tensor>} */
   const inputs = {};
   for (const [name, dtype, data, shape] of feeds) {
@@ -29,22 +31,26 @@ async function run({ id, feeds, outputs }) {
 
 /** @param {{ id: number }} message */
 async function close({ id }) {
-  await sessions.get(id)?.release();
+  const session = sessions.get(id);
   sessions.delete(id);
+  await session?.release();
   return {};
 }
 
 const handlers = { open, run, close };
 
+/**
+ * The buffers of results, which move to the other thread instead of being copied.
+ * @param {Record<string, { data?: ArrayBufferView }>} result
+ */
+const buffersOf = (result) => [...new Set(Object.values(result).map(({ data }) => data.buffer))];
+
 parentPort?.on("message", async (message) => {
+  const { call, kind } = message;
   try {
-    const handler = handlers[/** @type {keyof typeof handlers} */ (message.kind)];
-    const result = await handler(message);
-    parentPort?.postMessage({ call: message.call, result });
+    const result = await handlers[/** @type {keyof typeof handlers} */ (kind)](message);
+    parentPort?.postMessage({ call, result }, buffersOf(result));
   } catch (error) {
-    parentPort?.postMessage({
-      call: message.call,
-      error: error instanceof Error ? error.message : String(error),
-    });
+    parentPort?.postMessage({ call, error: error instanceof Error ? error.message : String(error) });
   }
 });
