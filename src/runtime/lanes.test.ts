@@ -10,7 +10,7 @@ const runtime = lanesRuntime({ lanes: 2 });
 afterAll(() => runtime.dispose());
 
 describe("in two lanes", () => {
-  runtimeSuite(runtime);
+  runtimeSuite(runtime, "cpu");
 });
 
 test("runs at the same time do not mix, and give what one thread gives", async () => {

@@ -1,7 +1,6 @@
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { UsageError } from "../base/errors.ts";
 import { trace } from "../graph/builder.ts";
@@ -10,7 +9,7 @@ import { nodeRuntime } from "./node.ts";
 import { runtimeSuite } from "./runtime.cases.ts";
 
 describe("on the CPU", () => {
-  runtimeSuite(nodeRuntime({ threads: 1 }));
+  runtimeSuite(nodeRuntime({ threads: 1 }), "cpu");
 });
 
 describe("threads", () => {
@@ -46,35 +45,4 @@ test("a profile is written when the program is disposed of", async () => {
   } finally {
     rmSync(folder, { recursive: true });
   }
-});
-
-describe("on WebGPU", () => {
-  /** SwiftShader draws on the CPU; Chromium brings it along. It must be named before a process loads ONNX Runtime. */
-  const driver = "/usr/lib/chromium/vk_swiftshader_icd.json";
-  const run = (environment: Record<string, string>): { name: string; error?: string; worst?: number } => {
-    const child = new URL("../testing/webgpuChild.ts", import.meta.url).pathname;
-    const output = execFileSync(process.execPath, ["--import", "tsx", child], {
-      env: { ...process.env, ...environment },
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"],
-    });
-    return JSON.parse(output) as ReturnType<typeof run>;
-  };
-
-  test.skipIf(!existsSync(driver))(
-    "a small network gives the host reference's numbers (needs Chromium's SwiftShader)",
-    () => {
-      const { name, error, worst } = run({ VK_ICD_FILENAMES: driver, LD_LIBRARY_PATH: dirname(driver) });
-      expect(error).toBeUndefined();
-      expect(name).toMatch(/^webgpu /);
-      expect(worst).toBeLessThan(1e-5);
-    },
-  );
-
-  test("without a driver is one sentence that says what to do", () => {
-    const { error } = run({ VK_ICD_FILENAMES: "/nowhere.json", LD_LIBRARY_PATH: "/nowhere" });
-    expect(error).toMatch(
-      /^WebGPU cannot be used here \(Failed to .*\): install a Vulkan driver, or use the device "cpu"$/,
-    );
-  });
 });

@@ -49,10 +49,8 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
         }).catch((error: unknown) => {
           throw compileError(error, graph, device);
         });
-        return makeProgram(
-          sessionExecution(session, ort.Tensor, { graph, device, writesInPlace: true }),
-          onDispose,
-        );
+        const execution = sessionExecution(session, ort.Tensor, { graph, writesInPlace: true });
+        return makeProgram({ graph, device, ...execution }, onDispose);
       }),
     dispose,
     [Symbol.asyncDispose]: dispose,

@@ -7,6 +7,7 @@ interface Session<OrtTensor> {
   run(
     feeds: Record<string, OrtTensor>,
     fetches: Record<string, OrtTensor | null>,
+    options: { readonly logSeverityLevel: 4 },
   ): Promise<Readonly<Record<string, { readonly data: unknown; readonly dims: readonly number[] }>>>;
   release(): Promise<void>;
 }
@@ -15,19 +16,17 @@ interface Session<OrtTensor> {
 type TensorClass<OrtTensor> = new (type: "float32", data: Float32Array, dims: readonly number[]) => OrtTensor;
 
 /**
- * A session of either package as the execution of its graph. Where `writesInPlace` is true, the session writes into
+ * A session of either package as the execution of a graph. Where `writesInPlace` is true, the session writes into
  * pre-allocated outputs.
  */
 export function sessionExecution<OrtTensor>(
   session: Session<OrtTensor>,
   Tensor: TensorClass<OrtTensor>,
-  { graph, device, writesInPlace }: { graph: Graph; device: string; writesInPlace: boolean },
-): Execution {
+  { graph, writesInPlace }: { readonly graph: Graph; readonly writesInPlace: boolean },
+): Pick<Execution, "execute" | "release"> {
   const wrap = ({ data, shape }: RuntimeTensor, dtype: string): OrtTensor =>
     new Tensor(dtype as "float32", data as Float32Array, shape);
   return {
-    graph,
-    device,
     async execute(inputs, fetches) {
       const feeds = Object.fromEntries(inputs.map(([{ name, dtype }, value]) => [name, wrap(value, dtype)]));
       const wanted = Object.fromEntries(
@@ -35,7 +34,7 @@ export function sessionExecution<OrtTensor>(
           return [name, writesInPlace && fetches[name] ? wrap(fetches[name], dtype) : null];
         }),
       );
-      const results = await session.run(feeds, wanted);
+      const results = await session.run(feeds, wanted, { logSeverityLevel: 4 });
       return Object.fromEntries(
         graph.outputs.map(({ name }) => {
           const { data, dims } = results[name];
