@@ -1,7 +1,7 @@
 /** Runs graphs in a browser: `fairlead/web`. No Node code is reached from here. */
 import type * as Ort from "onnxruntime-web";
 import { FairleadError, UsageError } from "../base/errors.ts";
-import { writeOnnx } from "../graph/onnx.ts";
+import { writeOnnx } from "../graph/onnx/writeOnnx.ts";
 import { compileError } from "./deviceErrors.ts";
 import { type Execution, makeProgram } from "./makeProgram.ts";
 import { openPrograms } from "./openPrograms.ts";
