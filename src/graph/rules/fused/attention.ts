@@ -48,7 +48,7 @@ export function splitHeads(x: Value, heads: number, bias?: Value | null): Value 
 /** Keys or values with those of earlier tokens in front. */
 const after = (past: Value | null | undefined, x: Value): Value => (past ? concat([past, x], 2) : x);
 
-function refuse(site: CallSite, unless: boolean, what: string): void {
+export function refuse(site: CallSite, unless: boolean, what: string): void {
   check(site, unless, () => `${site.op} with ${what} cannot be written in standard operators`);
 }
 

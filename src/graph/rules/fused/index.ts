@@ -1,8 +1,10 @@
 import type { RuleFamily } from "../../rule.ts";
 import { fusedActivations } from "./activations.ts";
 import { fusedAttention } from "./attention.ts";
+import { fusedGroupQuery } from "./groupQuery.ts";
 import { fusedNormalisations } from "./normalisations.ts";
 import { fusedProducts } from "./products.ts";
+import { fusedRotary } from "./rotary.ts";
 
 /**
  * Operators that ONNX Runtime's optimisers put in the place of several standard ones. Each is told by what it stands for.
@@ -13,4 +15,6 @@ export const fused: RuleFamily = {
   ...fusedProducts,
   ...fusedNormalisations,
   ...fusedAttention,
+  ...fusedGroupQuery,
+  ...fusedRotary,
 };

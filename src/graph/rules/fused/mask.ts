@@ -7,11 +7,11 @@ import { check } from "../../shapes.ts";
 import type { Value } from "../../value.ts";
 
 /** What takes the place of a logit that causality forbids: the least number of the type, whose exponential is 0. */
-const forbidden = ({ builder, dtype }: Value): Value =>
+export const forbidden = ({ builder, dtype }: Value): Value =>
   builder.literal(dtype === "float16" ? -65504 : -3.4028234663852886e38, dtype);
 
 /** The numbers from, from + 1, ... as int32 of this shape. */
-function counting(x: Value, from: number, shape: readonly number[]): Value {
+export function counting(x: Value, from: number, shape: readonly number[]): Value {
   const count = shape.reduce((a, b) => a * b, 1);
   return x.builder.literal(
     Array.from({ length: count }, (_, i) => from + i),
