@@ -73,10 +73,27 @@ export function findRule(op: string, domain: string): Rule | undefined {
 export function ruleOf(op: string, domain: string, node: string): Rule {
   const rule = findRule(op, domain);
   if (!rule) {
-    throw new UsageError(
-      `no rule for operator "${keyOf(op, domain)}" (node "${node}"): add one to a family in src/graph/rules, ` +
-        `rewrite the node with standard operators, or say the types of its outputs in the file to carry it along`,
-    );
+    throw new UsageError(`no rule for operator "${keyOf(op, domain)}" (node "${node}"): ${wayOut(domain)}`);
   }
   return rule;
+}
+
+/** What to do about an operator that has no rule. */
+function wayOut(domain: string): string {
+  if (domain === "com.microsoft.nchwc") {
+    return (
+      "ONNX Runtime wrote it for one kind of processor; take the model as it was exported, " +
+      "or optimise it again at the level ORT_ENABLE_EXTENDED"
+    );
+  }
+  if (domain.startsWith("com.microsoft")) {
+    return (
+      "it is of ONNX Runtime alone, from its optimiser or from quantisation; take the model as it was exported, " +
+      "or put standard operators in its place"
+    );
+  }
+  return (
+    "export the model with standard operators (another opset, or functions inlined), put some in its place, " +
+    "add a rule to a family in src/graph/rules, or say the types of its outputs in the file to carry it along"
+  );
 }

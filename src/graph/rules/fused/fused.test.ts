@@ -4,18 +4,22 @@ import { cast } from "../../ops/elementwise.ts";
 import type { Value } from "../../value.ts";
 import { type GradientCase, gradientSuite } from "../gradients.cases.ts";
 
-/** One com.microsoft operator on the inputs, in their order; an input called mask is int32, one called "_" is absent. */
+/** One com.microsoft operator on the inputs, in their order; integers are int32 unless called "long", one called "_" is absent. */
 const call =
   (op: string, attributes: Record<string, Attribute> = {}, { domain = "com.microsoft", outputs = 1 } = {}) =>
   (values: Record<string, Value>): Value => {
     const { builder } = Object.values(values)[0];
     const inputs = Object.entries(values).map(([name, value]) =>
-      name.startsWith("_") ? null : value.dtype === "int64" ? cast(value, "int32") : value,
+      name.startsWith("_")
+        ? null
+        : value.dtype === "int64" && !name.startsWith("long")
+          ? cast(value, "int32")
+          : value,
     );
     return builder.apply(op, inputs, { domain, attributes, outputs })[0];
   };
 
-const mask = (shape: number[], data: number[]): { shape: number[]; data: number[]; kind: "integer" } => ({
+const integers = (shape: number[], data: number[]): { shape: number[]; data: number[]; kind: "integer" } => ({
   shape,
   data,
   kind: "integer",
@@ -153,7 +157,7 @@ const attention: readonly GradientCase[] = [
   },
   {
     name: "MultiHeadAttention with a padding mask",
-    inputs: { q, k, v: k, _b: absent, m: mask([2, 5], [1, 1, 1, 0, 0, 1, 0, 1, 1, 1]) },
+    inputs: { q, k, v: k, _b: absent, m: integers([2, 5], [1, 1, 1, 0, 0, 1, 0, 1, 1, 1]) },
     network: call("MultiHeadAttention", { ...heads, mask_filter_value: float(-2) }),
   },
   {
@@ -183,22 +187,22 @@ const attention: readonly GradientCase[] = [
   },
   {
     name: "Attention with a mask",
-    inputs: { x: [2, 3, 4], w: weights([4, 12]), b: [12], m: mask([2, 3], [1, 1, 0, 0, 1, 1]) },
+    inputs: { x: [2, 3, 4], w: weights([4, 12]), b: [12], m: integers([2, 3], [1, 1, 0, 0, 1, 1]) },
     network: call("Attention", { ...heads, mask_filter_value: float(-3) }),
   },
   {
     name: "Attention with ends",
-    inputs: { x: [2, 3, 4], w: weights([4, 12]), b: [12], m: mask([2], [2, 3]) },
+    inputs: { x: [2, 3, 4], w: weights([4, 12]), b: [12], m: integers([2], [2, 3]) },
     network: call("Attention", heads),
   },
   {
     name: "Attention with ends and starts",
-    inputs: { x: [2, 3, 4], w: weights([4, 12]), b: [12], m: mask([4], [3, 3, 1, 0]) },
+    inputs: { x: [2, 3, 4], w: weights([4, 12]), b: [12], m: integers([4], [3, 3, 1, 0]) },
     network: call("Attention", heads),
   },
   {
     name: "Attention with a mask of each query",
-    inputs: { x: [2, 2, 4], w: weights([4, 12]), b: [12], m: mask([2, 2, 2], [1, 0, 1, 1, 1, 1, 0, 1]) },
+    inputs: { x: [2, 2, 4], w: weights([4, 12]), b: [12], m: integers([2, 2, 2], [1, 0, 1, 1, 1, 1, 0, 1]) },
     network: call("Attention", heads),
   },
   {
@@ -213,4 +217,88 @@ const attention: readonly GradientCase[] = [
   },
 ];
 
-gradientSuite([...activations, ...products, ...convolutions, ...norms, ...attention]);
+const lengths = { last: integers([2], [1, 2]), total: integers([], [3]) };
+const groups = { num_heads: int(4), kv_num_heads: int(2) };
+const byGroups = { q: [2, 3, 32], k: [2, 3, 16], v: [2, 3, 16], _pk: absent, _pv: absent, ...lengths };
+const groupQueries: readonly GradientCase[] = [
+  {
+    name: "GroupQueryAttention",
+    inputs: byGroups,
+    network: call("GroupQueryAttention", groups),
+    second: false,
+  },
+  {
+    name: "GroupQueryAttention of packed queries, keys and values",
+    inputs: { qkv: [2, 3, 64], _k: absent, _v: absent, _pk: absent, _pv: absent, ...lengths },
+    network: call("GroupQueryAttention", { ...groups, causal: int(0) }),
+    second: false,
+  },
+  {
+    name: "GroupQueryAttention in a window, with a soft cap and biases",
+    inputs: {
+      ...byGroups,
+      last: integers([2], [2, 2]),
+      _c: absent,
+      _s: absent,
+      _p: absent,
+      bias: [1, 4, 3, 3],
+    },
+    network: call("GroupQueryAttention", {
+      ...groups,
+      local_window_size: int(2),
+      softcap: float(0.5),
+      scale: float(0.1),
+    }),
+    second: false,
+  },
+  {
+    name: "GroupQueryAttention with rotary embeddings",
+    inputs: {
+      q: [1, 3, 64],
+      k: [1, 3, 16],
+      v: [1, 3, 16],
+      _pk: absent,
+      _pv: absent,
+      last: integers([1], [2]),
+      total: integers([], [3]),
+      cos: [8, 8],
+      sin: [8, 8],
+    },
+    network: call("GroupQueryAttention", {
+      num_heads: int(4),
+      kv_num_heads: int(1),
+      do_rotary: int(1),
+      rotary_interleaved: int(1),
+    }),
+    second: false,
+  },
+];
+
+const places = integers([2, 3], [0, 1, 2, 3, 1, 0]);
+const rotary: readonly GradientCase[] = [
+  {
+    name: "RotaryEmbedding",
+    inputs: { x: [2, 3, 8], long: places, c: [4, 2], s: [4, 2] },
+    network: call("RotaryEmbedding"),
+  },
+  {
+    name: "RotaryEmbedding of neighbours, by heads",
+    inputs: { x: [2, 2, 3, 4], long: places, c: [4, 2], s: [4, 2] },
+    network: call("RotaryEmbedding", { interleaved: int(1) }),
+  },
+  {
+    name: "RotaryEmbedding of a part, from a place on",
+    inputs: { x: [2, 3, 12], long: integers([1], [1]), c: [4, 2], s: [4, 2] },
+    network: call("RotaryEmbedding", { num_heads: int(2), rotary_embedding_dim: int(4) }),
+  },
+];
+
+gradientSuite([
+  ...activations,
+  ...products,
+  ...convolutions,
+  ...norms,
+  ...attention,
+  ...groupQueries,
+  ...rotary,
+]);

@@ -1,6 +1,7 @@
 import type { RuleFamily } from "../../rule.ts";
 import { fusedActivations } from "./activations.ts";
 import { fusedAttention } from "./attention.ts";
+import { channelsLast } from "./channelsLast.ts";
 import { fusedGroupQuery } from "./groupQuery.ts";
 import { fusedNormalisations } from "./normalisations.ts";
 import { fusedProducts } from "./products.ts";
@@ -14,6 +15,7 @@ export const fused: RuleFamily = {
   ...fusedActivations,
   ...fusedProducts,
   ...fusedNormalisations,
+  ...channelsLast,
   ...fusedAttention,
   ...fusedGroupQuery,
   ...fusedRotary,

@@ -7,7 +7,7 @@ import { concat, expand, reshape } from "../../ops/reshape.ts";
 import type { CallSite, RuleFamily } from "../../rule.ts";
 import { axisOf, check } from "../../shapes.ts";
 import type { Value } from "../../value.ts";
-import { channelsBehind, channelsFirst } from "./products.ts";
+import { channelsBehind, channelsFirst } from "./channelsLast.ts";
 
 /** LayerNormalization over the last axis. */
 function layerNorm(x: Value, scale: Value, bias: Value | null | undefined, epsilon: number): Value {

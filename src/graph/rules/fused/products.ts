@@ -6,6 +6,7 @@ import { swapLast, transpose } from "../../ops/reshape.ts";
 import type { CallSite, Rule, RuleFamily } from "../../rule.ts";
 import type { Value } from "../../value.ts";
 import { activate, activationNumbers, activationParams } from "./activations.ts";
+import { channelsBehind, channelsFirst } from "./channelsLast.ts";
 
 /** The attributes that are none of the fused operator's own. */
 export function without(
@@ -67,16 +68,4 @@ export const fusedProducts: RuleFamily = {
 function channelsLast(site: CallSite, [x, weight, bias, added]: readonly (Value | null)[]): Value {
   const inputs = [channelsFirst(x!), weight, bias ?? null, added ? channelsFirst(added) : null];
   return channelsBehind(fusedConv(site, inputs));
-}
-
-/** [batch, ...space, channels] as [batch, channels, ...space]. */
-export function channelsFirst(x: Value): Value {
-  const space = x.shape.slice(2).map((_, i) => i + 1);
-  return transpose(x, [0, x.shape.length - 1, ...space]);
-}
-
-/** [batch, channels, ...space] as [batch, ...space, channels]. */
-export function channelsBehind(x: Value): Value {
-  const space = x.shape.slice(2).map((_, i) => i + 2);
-  return transpose(x, [0, ...space, 1]);
 }
