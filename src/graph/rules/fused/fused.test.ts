@@ -1,6 +1,7 @@
 import { type Attribute } from "../../graph.ts";
 import { float, floats, int, ints, string } from "../../attributes.ts";
-import { cast } from "../../ops/elementwise.ts";
+import { cast, mul } from "../../ops/elementwise.ts";
+import { reshape } from "../../ops/reshape.ts";
 import type { Value } from "../../value.ts";
 import { type GradientCase, gradientSuite } from "../gradients.cases.ts";
 
@@ -123,6 +124,47 @@ const convolutions: readonly GradientCase[] = [
 ];
 
 const norms: readonly GradientCase[] = [
+  {
+    name: "SkipLayerNormalization",
+    inputs: { x: [2, 3, 4], s: [2, 3, 4], g: [4], b: [4], c: [4] },
+    network: call("SkipLayerNormalization", { epsilon: float(0.01) }),
+  },
+  {
+    name: "SkipLayerNormalization of a common skip",
+    inputs: { x: [2, 3, 4], s: [3, 4], g: [4] },
+    network: call("SkipLayerNormalization", { epsilon: float(0.01) }),
+  },
+  {
+    name: "EmbedLayerNormalization",
+    inputs: {
+      words: integers([2, 3], [0, 4, 2, 1, 1, 3]),
+      segments: integers([2, 3], [0, 0, 1, 0, 1, 1]),
+      w: [5, 4],
+      p: [6, 4],
+      s: [2, 4],
+      g: [4],
+      b: [4],
+      mask: integers([2, 3], [1, 1, 0, 1, 1, 1]),
+    },
+    network: call("EmbedLayerNormalization", { epsilon: float(0.01) }, { outputs: 2 }),
+  },
+  {
+    name: "the lengths that EmbedLayerNormalization counts",
+    inputs: {
+      words: integers([2, 3], [0, 4, 2, 1, 1, 3]),
+      _s: absent,
+      w: [5, 4],
+      p: [6, 4],
+      _e: absent,
+      g: [4],
+      b: [4],
+      mask: integers([2, 3], [1, 1, 0, 1, 1, 1]),
+    },
+    network: (values) => {
+      const y = call("EmbedLayerNormalization", { epsilon: float(0.01) }, { outputs: 2 })(values);
+      return mul(y, reshape(cast(y.call!.outputs[1], y.dtype), [2, 1, 1]));
+    },
+  },
   {
     name: "SkipSimplifiedLayerNormalization",
     inputs: { x: [2, 3, 4], s: [2, 3, 4], g: [4], b: [4] },
