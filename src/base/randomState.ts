@@ -3,6 +3,7 @@
  * method. Papers that fix their data by a numpy seed (the autoguidance tree) need exactly these numbers.
  */
 import { UsageError } from "./errors.ts";
+import { mt19937 } from "./mt19937.ts";
 
 export interface RandomState {
   /** The next 32-bit word. */
@@ -13,34 +14,13 @@ export interface RandomState {
   randn(): number;
 }
 
-const SIZE = 624;
-const SHIFT = 397;
-
 /** The generator numpy.random.RandomState(seed). Throws UsageError unless seed is an integer 0 .. 2^32 - 1. */
 export function numpyRandomState(seed: number): RandomState {
   if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff) {
     throw new UsageError(`a RandomState seed is an integer from 0 to 2^32 - 1, got ${seed}`);
   }
-  const state = new Uint32Array(SIZE);
-  state[0] = seed;
-  for (let i = 1; i < SIZE; i++) {
-    state[i] = Math.imul(1812433253, state[i - 1] ^ (state[i - 1] >>> 30)) + i;
-  }
-  let used = SIZE;
+  const word = mt19937(seed);
   let spare = NaN; // the second normal of a pair, NaN when there is none
-
-  function word(): number {
-    if (used === SIZE) {
-      twist(state);
-      used = 0;
-    }
-    let y = state[used++];
-    y ^= y >>> 11;
-    y ^= (y << 7) & 0x9d2c5680;
-    y ^= (y << 15) & 0xefc60000;
-    y ^= y >>> 18;
-    return y >>> 0;
-  }
 
   function random(): number {
     const a = word() >>> 5;
@@ -66,11 +46,4 @@ export function numpyRandomState(seed: number): RandomState {
   }
 
   return { word, random, randn };
-}
-
-function twist(state: Uint32Array): void {
-  for (let i = 0; i < SIZE; i++) {
-    const y = (state[i] & 0x80000000) | (state[(i + 1) % SIZE] & 0x7fffffff);
-    state[i] = state[(i + SHIFT) % SIZE] ^ (y >>> 1) ^ (y & 1 ? 0x9908b0df : 0);
-  }
 }

@@ -11,7 +11,10 @@ export {
   timestepSigmas,
 } from "./betas.ts";
 export type { Branch, Denoiser, Evaluate, Labels, Prediction } from "./denoiser.ts";
+export { brownianNoise } from "./brownian.ts";
 export { last } from "./last.ts";
+export type { GeneratorName, NoiseSource } from "./noise.ts";
+export { noiseSource } from "./noise.ts";
 export type { MixtureClassifier } from "./oracles/classes.ts";
 export { mixtureClassifier, mixtureDenoiser } from "./oracles/classes.ts";
 export type { Component, Covariance, GaussianSpec } from "./oracles/component.ts";

@@ -1,8 +1,9 @@
 import { UsageError } from "../base/errors.ts";
-import { philox, seededNoise } from "../base/philox.ts";
+import { philox } from "../base/philox.ts";
 import { type Tensor, concatRows } from "../base/tensor.ts";
 import type { Labels } from "../diffusion/denoiser.ts";
-import type { Noise, Step } from "../diffusion/samplers/sampler.ts";
+import type { Step } from "../diffusion/samplers/sampler.ts";
+import { type GeneratorName, type NoiseSource, noiseSource } from "../diffusion/noise.ts";
 import { samplerByName, samplers } from "../diffusion/samplers/index.ts";
 import { karras } from "../diffusion/sigmas.ts";
 import { buildGuidance } from "../guidance/build.ts";
@@ -25,6 +26,10 @@ export interface SampleOptions {
   readonly rho?: number;
   /** Options of the sampler by name, such as { churn: 40 }. */
   readonly samplerOptions?: Readonly<Record<string, unknown>>;
+  /** Whose random numbers: see `noiseSource`. Default "philox". Models that start from data draw that from philox. */
+  readonly generator?: GeneratorName;
+  /** Whether the steps' noises are of one Brownian path a sample, whatever their number. Default false. */
+  readonly brownian?: boolean;
   /** Aborting ends the sampling before its next step with the signal's reason. */
   readonly signal?: AbortSignal;
 }
@@ -66,9 +71,9 @@ export async function* sample(model: Model, options: SampleOptions): AsyncGenera
     );
   }
   const guided = guide(model.denoiser, labels, how, { seeds });
-  const noise: Noise = (index, shape, { part = 0 }) => seededNoise(seeds, index + 1 + part * 2 ** 32, shape);
-  const start = startAt(model, seeds, sampling.sigmaMax);
-  const steps = run(guided.evaluate, start, sigmas, { ...options.samplerOptions, noise });
+  const source = noiseSource(seeds, { generator: options.generator, brownian: options.brownian });
+  const start = startAt(model, seeds, sampling.sigmaMax, source);
+  const steps = run(guided.evaluate, start, sigmas, { ...options.samplerOptions, noise: source.step });
 
   for (let step = await steps.next(); ; step = await steps.next()) {
     if (step.done) {
@@ -121,12 +126,12 @@ function labelIndex({ classes, name }: Model, label: number | string): number {
 }
 
 /** Samples at the first noise level. */
-function startAt(model: Model, seeds: readonly number[], sigmaMax: number): Tensor {
+function startAt(model: Model, seeds: readonly number[], sigmaMax: number, source: NoiseSource): Tensor {
   if (model.sampling.start === "data") {
     const truth = mixtureOfData(model.config.data);
     return concatRows(seeds.map((seed) => truth.sample(philox(seed, 0), 1, sigmaMax)));
   }
-  const noise = seededNoise(seeds, 0, [seeds.length, ...model.denoiser.shape]);
+  const noise = source.start([seeds.length, ...model.denoiser.shape]);
   return { data: noise.data.map((value) => sigmaMax * value), shape: noise.shape };
 }
 
