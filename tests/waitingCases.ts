@@ -1,11 +1,7 @@
 /** Gradient cases that fail as yet, each with what it waits for. Take out what passes: the test fails on it. */
 export const waiting: Readonly<Record<string, string>> = {
-  attention_causal_opset23: "a rule for Attention",
-  attention_opset23: "a rule for Attention",
   depthtospace_crd: "a rule for DepthToSpace",
   depthtospace_dcr: "a rule for DepthToSpace",
-  dequantized_weights: "a rule for DequantizeLinear",
-  dropout_inference: "a rule for Dropout",
   gridsample_opset20: "a rule for GridSample",
   nonzero_path: "a rule for NonZero",
   pad_constant_value_input: "all forms of Pad",

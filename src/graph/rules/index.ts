@@ -3,8 +3,10 @@ import type { Rule, RuleFamily } from "../rule.ts";
 import { activations } from "./activations.ts";
 import { argmax } from "./argmax.ts";
 import { batchNorm } from "./batchNorm.ts";
+import { attentionOperator } from "./attentionOperator.ts";
 import { casts } from "./cast.ts";
 import { convolution } from "./convGeneral.ts";
+import { dropout } from "./dropout.ts";
 import { einsumFamily } from "./einsum.ts";
 import { elementwise } from "./elementwise.ts";
 import { extrema } from "./extrema.ts";
@@ -16,11 +18,14 @@ import { layerNorm } from "./layerNorm.ts";
 import { linear } from "./linear.ts";
 import { localNorm } from "./localNorm.ts";
 import { logic } from "./logic.ts";
+import { losses } from "./losses.ts";
 import { normalise } from "./normalise.ts";
 import { pool } from "./pool.ts";
+import { quantise } from "./quantise.ts";
 import { reduce } from "./reduce.ts";
 import { resize } from "./resize.ts";
 import { reshapeFamily } from "./reshape.ts";
+import { rotary } from "./rotary.ts";
 import { scattering } from "./scatter.ts";
 import { scan } from "./scan.ts";
 import { selecting } from "./select.ts";
@@ -48,6 +53,11 @@ const families: readonly RuleFamily[] = [
   gathering,
   scattering,
   selecting,
+  attentionOperator,
+  rotary,
+  quantise,
+  losses,
+  dropout,
   generators,
   normalise,
   layerNorm,
