@@ -8,6 +8,7 @@ import tseslint from "typescript-eslint";
 const LAYERS = [
   "base",
   "graph",
+  "files",
   "runtime",
   "diffusion",
   "guidance",

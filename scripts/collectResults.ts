@@ -8,7 +8,7 @@
 import { readFile } from "node:fs/promises";
 import type { CardRow, Comparison } from "../src/compare/index.ts";
 import { markdownTable } from "../src/report/table.ts";
-import { writeAtomically } from "../src/training/atomicFile.ts";
+import { writeAtomically } from "../src/files/atomicFile.ts";
 
 const [out, ...files] = process.argv.slice(2);
 const rows: CardRow[] = [];

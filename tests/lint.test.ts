@@ -20,7 +20,8 @@ const GLOBAL = "no-restricted-globals";
 
 test.each([
   ["src/base/errors.ts", "../graph/graph.ts"],
-  ["src/graph/graph.ts", "../runtime/runtime.ts"],
+  ["src/graph/graph.ts", "../files/atomicFile.ts"],
+  ["src/files/atomicFile.ts", "../runtime/runtime.ts"],
   ["src/graph/graph.ts", "../diffusion/denoiser.ts"],
   ["src/runtime/runtime.ts", "../diffusion/denoiser.ts"],
   ["src/diffusion/denoiser.ts", "../guidance/guidance.ts"],

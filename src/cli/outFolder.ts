@@ -1,6 +1,6 @@
 import { mkdir, readdir, rmdir } from "node:fs/promises";
 import { UsageError } from "../base/errors.ts";
-import { codeOf, writeError } from "../training/atomicFile.ts";
+import { codeOf, writeError } from "../files/atomicFile.ts";
 
 export interface OutOptions {
   /** The folder asked for; absent: a new one, STEM-1, STEM-2, ... */

@@ -6,7 +6,7 @@ import { formatGuidance, parseGuidance } from "../guidance/spec.ts";
 import { type Bundle, locateModel } from "../models/bundle.ts";
 import type { SampleOptions } from "../models/sample.ts";
 import type { Recipe } from "../report/png.ts";
-import { readBytes } from "../training/atomicFile.ts";
+import { readBytes } from "../files/atomicFile.ts";
 import { commandLine } from "./commandLine.ts";
 import { formatSeeds } from "./seeds.ts";
 import { versions } from "./version.ts";

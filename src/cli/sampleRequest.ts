@@ -3,7 +3,7 @@ import { FileError, UsageError } from "../base/errors.ts";
 import type { Model } from "../models/model.ts";
 import type { SampleOptions } from "../models/sample.ts";
 import { readRecipe } from "../report/png.ts";
-import { readBytes } from "../training/atomicFile.ts";
+import { readBytes } from "../files/atomicFile.ts";
 import {
   common,
   flagOf,

@@ -11,7 +11,7 @@ import { densityUnderlay } from "../report/plots/density.ts";
 import { viewOf } from "../report/plots/plane.ts";
 import { scatter } from "../report/plots/scatter.ts";
 import { type Recipe, encodePng } from "../report/png.ts";
-import { writeAtomically } from "../training/atomicFile.ts";
+import { writeAtomically } from "../files/atomicFile.ts";
 import { mixtureOfData } from "../training/objectives/exactScore.ts";
 
 /** Edge of the smallest image in a grid, in pixels; smaller ones are enlarged by a whole factor. */

@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { concatRows, rows } from "../base/tensor.ts";
 import { grid, writePng } from "../report/index.ts";
-import { writeAtomically } from "../training/atomicFile.ts";
+import { writeAtomically } from "../files/atomicFile.ts";
 import type { Comparison, MethodResult, ModelComparison } from "./comparison.ts";
 import { comparisonPage } from "./page.ts";
 

@@ -18,6 +18,9 @@ export type {
   TensorType,
 } from "./graph.ts";
 export { type ReadOptions, readOnnx } from "./onnx/readOnnx.ts";
+export { byteLengthOf } from "./dataTypes.ts";
+export { bytesOfElements } from "./onnx/elements.ts";
+export type { Place } from "./onnx/place.ts";
 export type { ExternalFiles } from "./onnx/reading.ts";
 export { type WriteOptions, writeOnnx } from "./onnx/writeOnnx.ts";
 export { type AttentionLayer, attentionLayers } from "./attention.ts";

@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { decode, encode } from "fast-png";
 import { z } from "zod";
 import { FileError } from "../base/errors.ts";
-import { writeAtomically } from "../training/atomicFile.ts";
+import { writeAtomically } from "../files/atomicFile.ts";
 import type { Picture } from "./picture.ts";
 
 /** All that is needed to make a picture again. Further keys are kept as they are. */

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { FairleadError, FileError } from "../base/errors.ts";
-import { readBytes, writeAtomically } from "./atomicFile.ts";
+import { readBytes, writeAtomically } from "../files/atomicFile.ts";
 import { type JsonObject, isJsonObject } from "./json.ts";
 import { flatParameters, namedEntries } from "./namedParameters.ts";
 import { type ParameterLayout, layoutOf } from "./objective.ts";

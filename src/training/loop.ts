@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { FairleadError, UsageError } from "../base/errors.ts";
 import { adamStep, clipFactor, gradientNorm } from "./adam.ts";
-import { writeAtomically } from "./atomicFile.ts";
+import { writeAtomically } from "../files/atomicFile.ts";
 import { saveModelFile } from "./checkpoint.ts";
 import type { TrainingConfig } from "./config.ts";
 import { emaDecay, emaStep } from "./ema.ts";

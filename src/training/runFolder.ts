@@ -1,7 +1,7 @@
 import { mkdir, readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { FileError, UsageError } from "../base/errors.ts";
-import { codeOf, writeAtomically, writeError } from "./atomicFile.ts";
+import { codeOf, writeAtomically, writeError } from "../files/atomicFile.ts";
 import { type Json, firstDifference } from "./json.ts";
 
 /** The files of one training. */

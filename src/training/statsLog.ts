@@ -1,5 +1,5 @@
 import { appendFile, readFile, truncate } from "node:fs/promises";
-import { codeOf, writeError } from "./atomicFile.ts";
+import { codeOf, writeError } from "../files/atomicFile.ts";
 import { type JsonObject, isJsonObject } from "./json.ts";
 
 /**

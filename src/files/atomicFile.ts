@@ -8,7 +8,7 @@ import { FileError } from "../base/errors.ts";
  * The content goes to `path` + ".tmp", reaches the disk, and takes the place of `path` by renaming.
  * Throws FileError when it cannot (disk full, no permission); `path` is then as before and nothing is left behind.
  */
-export async function writeAtomically(path: string, pieces: readonly Uint8Array[] | string): Promise<void> {
+export async function writeAtomically(path: string, pieces: Iterable<Uint8Array> | string): Promise<void> {
   const temporary = `${path}.tmp`;
   try {
     const handle = await open(temporary, "w");
@@ -32,8 +32,14 @@ export async function readBytes(path: string): Promise<Uint8Array> {
     const { buffer, byteOffset, length } = await readFile(path);
     return new Uint8Array(buffer, byteOffset, length);
   } catch (error) {
-    throw new FileError(`cannot read ${path}: ${reason(error)}`, { cause: error });
+    throw readError(error, path);
   }
+}
+
+/** The error of a failed read of `path`, in a sentence. */
+export function readError(error: unknown, path: string): FileError {
+  if (error instanceof FileError) return error;
+  return new FileError(`cannot read ${path}: ${reason(error)}`, { cause: error });
 }
 
 /** The error of a failed write of `path`, in a sentence. */
