@@ -14,7 +14,7 @@ import { readBytes, readError, writeAtomically } from "./atomicFile.ts";
 import { besideModel } from "./besideModel.ts";
 
 /** The largest file that ONNX's format, protobuf, can be. */
-const LARGEST = 2 ** 31 - 1;
+export const LARGEST = 2 ** 31 - 1;
 
 /** Tensors in other files start at whole pages, so that they can be mapped into memory. */
 const PAGE = 4096;
@@ -63,7 +63,7 @@ export async function saveOnnxFile(graph: Graph, path: string, options: SaveOpti
 }
 
 /** About the bytes of the .onnx file with all tensors inside. */
-function modelSize(graph: Graph): number {
+export function modelSize(graph: Graph): number {
   let bytes = 0;
   const counting = (constant: Constant): Place => {
     const length = byteLengthOf(constant.dtype, constant.shape);

@@ -1,6 +1,6 @@
 import * as ort from "onnxruntime-node";
 import { UsageError } from "../base/errors.ts";
-import { writeOnnx } from "../graph/onnx/writeOnnx.ts";
+import { withModel } from "../files/withModel.ts";
 import { compileError } from "./deviceErrors.ts";
 import { makeProgram } from "./makeProgram.ts";
 import { openPrograms } from "./openPrograms.ts";
@@ -39,16 +39,19 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
     lanes: 1,
     compile: (graph) =>
       compile(graph, async (onDispose) => {
-        const session = await ort.InferenceSession.create(writeOnnx(graph), {
-          executionProviders: [device],
-          graphOptimizationLevel: optimisation,
-          intraOpNumThreads: threads,
-          interOpNumThreads: 1,
-          logSeverityLevel: 4,
-          ...(profile && { enableProfiling: true, profileFilePrefix: profile }),
-        }).catch((error: unknown) => {
-          throw compileError(error, graph, device);
-        });
+        const session = await withModel(graph, (model) =>
+          // The declared types take bytes and paths apart only.
+          ort.InferenceSession.create(model as string, {
+            executionProviders: [device],
+            graphOptimizationLevel: optimisation,
+            intraOpNumThreads: threads,
+            interOpNumThreads: 1,
+            logSeverityLevel: 4,
+            ...(profile && { enableProfiling: true, profileFilePrefix: profile }),
+          }).catch((error: unknown) => {
+            throw compileError(error, graph, device);
+          }),
+        );
         const execution = sessionExecution(session, ort.Tensor, { graph, writesInPlace: true });
         return makeProgram({ graph, device, ...execution }, onDispose);
       }),

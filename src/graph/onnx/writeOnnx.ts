@@ -1,4 +1,6 @@
 import { toBinary } from "@bufbuild/protobuf";
+import { UsageError } from "../../base/errors.ts";
+import { byteLengthOf } from "../dataTypes.ts";
 import type { Graph, Origin } from "../graph.ts";
 import { ModelProtoSchema } from "../proto/onnx_pb.ts";
 import { domainsOf } from "../subgraphs.ts";
@@ -11,8 +13,26 @@ export interface WriteOptions {
   readonly outside?: Outside;
 }
 
-/** The graph as the bytes of a standard .onnx file. */
-export function writeOnnx(graph: Graph, { outside = () => null }: WriteOptions = {}): Uint8Array {
+/** The largest file that ONNX's format, protobuf, can be. */
+const LARGEST = 2 ** 31 - 1;
+
+/**
+ * The graph as the bytes of a standard .onnx file.
+ * Throws UsageError when tensors of more than 2 GB would be inside, which no file of the format can hold.
+ */
+export function writeOnnx(graph: Graph, { outside: given = () => null }: WriteOptions = {}): Uint8Array {
+  let inside = 0;
+  const outside: Outside = (constant, name) => {
+    const place = given(constant, name);
+    if (!place) inside += byteLengthOf(constant.dtype, constant.shape);
+    if (inside > LARGEST) {
+      throw new UsageError(
+        `"${graph.name}" has more than 2 GB of constants, which no .onnx file can hold: write it with saveOnnxFile, ` +
+          `which puts them into a file beside it`,
+      );
+    }
+    return place;
+  };
   const origin = graph.origin ?? originOf(graph.opset);
   const model = withRest(ModelProtoSchema, origin.rest);
   model.irVersion = BigInt(origin.irVersion);
