@@ -81,6 +81,11 @@ export function makeProgram(io: Io, finish: (exitCode: number) => void): Command
         "an option of the sampler, as in churn=40; may be repeated",
       ).argParser(collect),
     )
+    .option(
+      "--generator <name>",
+      "whose random numbers: philox (ours), torch (as diffusers and ComfyUI draw on the CPU), numpy, cuda (as web UIs emulate it) (default: philox)",
+    )
+    .option("--brownian", "noise of the steps from one Brownian path a sample, whatever their number")
     .option("--from <picture.png>", "repeat the recipe that a picture of fairlead carries")
     .option("--out <dir>", "folder for the results, new or empty (default: fairlead-sample-1, -2, ...)")
     .addOption(overwrite)

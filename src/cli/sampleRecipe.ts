@@ -55,6 +55,7 @@ export interface RecipeParts {
 /** All that is needed to make samples again. */
 export function sampleRecipe({ model, files, sampling, labels, device }: RecipeParts): Recipe {
   const { seeds, sampler, steps, sigmaMin, sigmaMax, rho, samplerOptions = {} } = sampling;
+  const { generator = "philox", brownian = false } = sampling;
   const guidance = formatGuidance(parseGuidance(sampling.guidance ?? "none"));
   const options = Object.entries(samplerOptions).flatMap(([key, value]) => [
     "--sampler-option",
@@ -64,6 +65,8 @@ export function sampleRecipe({ model, files, sampling, labels, device }: RecipeP
     ...["fairlead", "sample", model, "--guidance", guidance, ...labelWords(sampling.label, labels)],
     ...["--seeds", formatSeeds(seeds), "--sampler", sampler, "--steps", steps],
     ...["--sigma-min", sigmaMin, "--sigma-max", sigmaMax, "--rho", rho, ...options],
+    ...(generator === "philox" ? [] : ["--generator", generator]),
+    ...(brownian ? ["--brownian"] : []),
   ]);
   return {
     command,
@@ -78,6 +81,8 @@ export function sampleRecipe({ model, files, sampling, labels, device }: RecipeP
     sigmaMax,
     rho,
     samplerOptions,
+    generator,
+    brownian,
     device,
     versions: versions(),
   };

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { FileError, UsageError } from "../base/errors.ts";
+import { generators } from "../diffusion/noise.ts";
 import type { Model } from "../models/model.ts";
 import type { SampleOptions } from "../models/sample.ts";
 import { readRecipe } from "../report/png.ts";
@@ -26,6 +27,8 @@ const what = {
   sigmaMax: positiveNumber.optional(),
   rho: positiveNumber.optional(),
   samplerOption: settings.default({}),
+  generator: z.enum(generators, { error: `one of ${generators.join(", ")}` }).optional(),
+  brownian: z.boolean().default(false),
 };
 
 const sampleOptions = { ...what, ...common, ...output, from: z.string().optional() };
@@ -46,6 +49,8 @@ const recipeSchema = z.looseObject({
   sigmaMax: z.number().positive().optional(),
   rho: z.number().positive().optional(),
   samplerOptions: z.record(z.string(), z.union([z.number(), z.string()])).default({}),
+  generator: z.enum(generators).optional(),
+  brownian: z.boolean().default(false),
 });
 
 /** What `fairlead sample` is asked for, from the command line or from the recipe in a picture. */
@@ -59,7 +64,10 @@ export interface SampleRequest {
 
 /** Reads the command line of `fairlead sample`. Throws UsageError, or FileError for a picture that carries no recipe. */
 export async function sampleRequest(model: string | undefined, options: unknown): Promise<SampleRequest> {
-  const { guidance, sampler, steps, samplerOption, ...rest } = readOptions(sampleOptions, options);
+  const { guidance, sampler, steps, samplerOption, generator, brownian, ...rest } = readOptions(
+    sampleOptions,
+    options,
+  );
   const { seeds = [0, 1, 2, 3, 4, 5, 6, 7], label, sigmaMin, sigmaMax, rho, ...where } = rest;
   if (where.from !== undefined) {
     refuseRest(options as Record<string, unknown>);
@@ -79,6 +87,8 @@ export async function sampleRequest(model: string | undefined, options: unknown)
     sigmaMax,
     rho,
     samplerOptions: samplerOption,
+    generator,
+    brownian,
   };
   return { model, sampling: { ...sampling, label: label === "none" ? null : label }, where };
 }
@@ -105,7 +115,7 @@ async function recipeIn(path: string): Promise<z.output<typeof recipeSchema>> {
 function refuseRest(options: Record<string, unknown>): void {
   const given = Object.keys(what).find((key) => {
     const value = options[key];
-    return Array.isArray(value) ? value.length > 0 : value !== undefined;
+    return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
   });
   if (given === undefined) return;
   throw new UsageError(`--from repeats a picture's recipe as it is: leave out --${flagOf(given)}`);
