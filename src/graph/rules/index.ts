@@ -6,6 +6,7 @@ import { batchNorm } from "./batchNorm.ts";
 import { attentionOperator } from "./attentionOperator.ts";
 import { casts } from "./cast.ts";
 import { convolution } from "./convGeneral.ts";
+import { depth } from "./depth.ts";
 import { dropout } from "./dropout.ts";
 import { einsumFamily } from "./einsum.ts";
 import { elementwise } from "./elementwise.ts";
@@ -20,6 +21,7 @@ import { localNorm } from "./localNorm.ts";
 import { logic } from "./logic.ts";
 import { losses } from "./losses.ts";
 import { normalise } from "./normalise.ts";
+import { padding } from "./pad.ts";
 import { pool } from "./pool.ts";
 import { quantise } from "./quantise.ts";
 import { reduce } from "./reduce.ts";
@@ -49,6 +51,9 @@ const families: readonly RuleFamily[] = [
   reshapeFamily,
   tiling,
   slicing,
+  padding,
+  depth,
+  dropout,
   indexing,
   gathering,
   scattering,
@@ -57,7 +62,6 @@ const families: readonly RuleFamily[] = [
   rotary,
   quantise,
   losses,
-  dropout,
   generators,
   normalise,
   layerNorm,

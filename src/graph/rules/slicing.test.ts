@@ -1,8 +1,5 @@
-import { expect, test } from "vitest";
-import { trace } from "../builder.ts";
-import { interpret } from "../interpret.ts";
 import { tanh } from "../ops/elementwise.ts";
-import { flip, pad, slice } from "../ops/indexing.ts";
+import { flip, slice } from "../ops/indexing.ts";
 import type { Value } from "../value.ts";
 import { gradientSuite } from "./gradients.cases.ts";
 
@@ -47,18 +44,4 @@ gradientSuite([
     network: ({ x }) => tanh(sliceBy(x, [1, 2], [2 ** 63, 2 ** 63])),
   },
   { name: "flip", inputs: { x: [2, 3, 2] }, network: ({ x }) => tanh(flip(x, [1, 2])) },
-  { name: "pad", inputs: { x: [2, 3] }, network: ({ x }) => tanh(pad(x, [1, 0, 2, 1])) },
-  { name: "a pad that cuts", inputs: { x: [4, 3] }, network: ({ x }) => tanh(pad(x, [-1, 1, 0, -2])) },
 ]);
-
-test("a pad of named axes fills in a given value", () => {
-  const graph = trace({ x: { shape: [2, 2] } }, ({ x }, builder) => {
-    const widths = builder.literal([1, 0], "int64");
-    const axes = builder.literal([-1], "int64");
-    return { y: builder.apply("Pad", [x, widths, builder.literal(9), axes])[0] };
-  });
-  expect(interpret(graph, { x: { data: [1, 2, 3, 4], shape: [2, 2] } }).y.data).toBeAllClose(
-    [9, 1, 2, 9, 3, 4],
-    {},
-  );
-});

@@ -1,7 +1,6 @@
-import { stringOf } from "../attributes.ts";
 import { flip, pad, slice } from "../ops/indexing.ts";
-import type { CallSite, HostInput, RuleFamily, RuleInput } from "../rule.ts";
-import { affineIndex, axisOf, check, generate, knownNumbers, stridesOf } from "../shapes.ts";
+import type { CallSite, RuleFamily, RuleInput } from "../rule.ts";
+import { affineIndex, axisOf, generate, knownNumbers, stridesOf } from "../shapes.ts";
 import type { Value } from "../value.ts";
 
 /** Positions start, start + step, ... along one axis. */
@@ -60,46 +59,6 @@ function spread(x: Value, axis: number, gap: number): Value {
   return slice(flat, [{ axis, start: 0, end: (shape[axis] - 1) * gap + 1 }]);
 }
 
-/** Pads of every axis, those in front first. `axes` are the axes that `given` is for; all when null. */
-function widthsOf(
-  site: CallSite,
-  rank: number,
-  given: readonly number[],
-  axes: readonly number[] | null,
-): number[] {
-  const constant = stringOf(site, "mode", "constant") === "constant";
-  check(site, constant, () => "Pad has a rule for the mode constant only,");
-  const at = axes?.map((axis) => axisOf(site, axis, rank)) ?? Array.from({ length: rank }, (_, i) => i);
-  check(site, given.length === 2 * at.length, () => `${given.length} pads for ${at.length} axes`);
-  const widths = new Array<number>(2 * rank).fill(0);
-  at.forEach((axis, i) => {
-    widths[axis] = given[i];
-    widths[rank + axis] = given[at.length + i];
-  });
-  return widths;
-}
-
-const knownWidths = (site: CallSite, [x, pads, , axes]: readonly (RuleInput | null)[]): number[] =>
-  widthsOf(site, x!.shape.length, knownNumbers(site, pads, "pads")!, knownNumbers(site, axes, "axes"));
-
-function evaluatePad(
-  x: HostInput,
-  widths: readonly number[],
-  shape: readonly number[],
-  fill: number,
-): Float64Array {
-  const [from, to] = [stridesOf(x.shape), stridesOf(shape)];
-  return generate(shape, (i) => {
-    let index = 0;
-    for (let k = 0; k < shape.length; k++) {
-      const at = (Math.floor(i / to[k]) % shape[k]) - widths[k];
-      if (at < 0 || at >= x.shape[k]) return fill;
-      index += at * from[k];
-    }
-    return x.numbers[index];
-  });
-}
-
 export const slicing: RuleFamily = {
   Slice: {
     infer: (site, inputs) => [
@@ -120,23 +79,6 @@ export const slicing: RuleFamily = {
       const steps = ranges.map(({ step }, axis) => step * strides[axis]);
       const index = affineIndex(shape, steps, offset);
       return [generate(shape, (i) => x!.numbers[index(i)])];
-    },
-  },
-  Pad: {
-    infer: (site, inputs) => {
-      const widths = knownWidths(site, inputs);
-      const { dtype, shape } = inputs[0]!;
-      return [{ dtype, shape: shape.map((dim, i) => dim + widths[i] + widths[i + shape.length]) }];
-    },
-    gradient: ({ site, inputs, gradients: [g], wanted }) => {
-      check(site, wanted[2] !== true, () => "Pad has no gradient with respect to what it fills in");
-      const cut = knownWidths(site, inputs).map((n) => -n);
-      return [pad(g!, cut), ...inputs.slice(1).map(() => null)];
-    },
-    evaluate: (site, [x, pads, fill, axes], [{ shape }]) => {
-      const at = axes ? Array.from(axes.numbers) : null;
-      const widths = widthsOf(site, shape.length, Array.from(pads!.numbers), at);
-      return [evaluatePad(x!, widths, shape, fill?.numbers[0] ?? 0)];
     },
   },
 };
