@@ -17,6 +17,8 @@ export { philox, seededNoise } from "./base/philox.ts";
 export { lanesRuntime } from "./runtime/lanes.ts";
 export type { NodeRuntimeOptions } from "./runtime/node.ts";
 export { nodeRuntime } from "./runtime/node.ts";
+export type { RuntimeRequest } from "./runtime/openRuntime.ts";
+export { openRuntime } from "./runtime/openRuntime.ts";
 export type { Runtime } from "./runtime/runtime.ts";
 
 // Trained models.

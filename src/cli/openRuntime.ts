@@ -1,23 +1,14 @@
-import { lanesRuntime } from "../runtime/lanes.ts";
-import { nodeRuntime } from "../runtime/node.ts";
+import { openRuntime, type RuntimeRequest } from "../runtime/openRuntime.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import type { Io } from "./io.ts";
 
-export interface RuntimeRequest {
-  readonly device?: "cpu" | "webgpu";
-  /** Cores used on the CPU. Default: all. */
-  readonly threads?: number;
-}
-
-/** Runs `work` with the runtime that was asked for, and ends its threads afterwards. */
+/** Runs `work` with the runtime that was asked for, says what "auto" chose, and ends the runtime's threads afterwards. */
 export async function withRuntime<T>(
-  { device = "cpu", threads }: RuntimeRequest,
+  io: Io,
+  request: RuntimeRequest & { readonly quiet?: boolean },
   work: (runtime: Runtime) => Promise<T>,
 ): Promise<T> {
-  if (device !== "cpu") return work(nodeRuntime({ device, threads }));
-  const runtime = lanesRuntime({ lanes: threads });
-  try {
-    return await work(runtime);
-  } finally {
-    await runtime.dispose();
-  }
+  await using runtime = await openRuntime(request);
+  if (request.device === "auto" && !request.quiet) io.stderr.write(`Running on ${runtime.name}.\n`);
+  return await work(runtime);
 }

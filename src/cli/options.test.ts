@@ -27,7 +27,7 @@ describe("readOptions", () => {
       [{ sigmaMin: "-1" }, '--sigma-min wants a number above 0, got "-1"'],
       [{ sigmaMin: "1e999" }, '--sigma-min wants a number above 0, got "1e999"'],
       [{ sigmaMin: "0x10" }, '--sigma-min wants a number above 0, got "0x10"'],
-      [{ device: "gpu" }, '--device wants cpu or webgpu, got "gpu"'],
+      [{ device: "gpu" }, '--device wants auto, cpu, webgpu or cuda, got "gpu"'],
       [{ out: "" }, '--out wants the name of a folder, got ""'],
     ];
     for (const [options, message] of cases) expect(() => readOptions(shape, options)).toThrow(message);

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { UsageError } from "../base/errors.ts";
+import { deviceChoices } from "../runtime/devices.ts";
 import { parseSeeds } from "./seeds.ts";
 
 /** An option's text read by `read`; undefined: it is not what was wanted. */
@@ -40,7 +41,7 @@ export const settings = z.array(z.string()).transform((pairs, context): Record<s
   return Object.fromEntries(entries);
 });
 
-export const device = z.enum(["cpu", "webgpu"], { error: "cpu or webgpu" });
+export const device = z.enum(deviceChoices, { error: "auto, cpu, webgpu or cuda" });
 
 /** Options that several commands share. */
 export const common = {

@@ -12,7 +12,10 @@ const threads = new Option(
   "--threads <n>",
   "cores to use on the CPU, a whole number from 1; results do not depend on it (default: all)",
 );
-const device = new Option("--device <name>", "where networks run: cpu or webgpu (default: cpu)");
+const device = new Option(
+  "--device <name>",
+  "where networks run: cpu, webgpu or cuda; auto takes a graphics card if there is one, and says so (default: cpu)",
+);
 const json = new Option("--json", "print one JSON object and nothing else on standard output");
 const quiet = new Option("--quiet", "no progress on standard error");
 const overwrite = new Option(

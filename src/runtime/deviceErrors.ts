@@ -1,6 +1,17 @@
 import { FairleadError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 
+/** A device that is not there at all. */
+export class MissingDevice extends FairleadError {
+  /** @param reason what is missing, without what to do about it */
+  constructor(
+    message: string,
+    readonly reason: string,
+  ) {
+    super(message);
+  }
+}
+
 /** ONNX Runtime, the browser or the device refused a graph. */
 export function compileError(error: unknown, graph: Graph, device: string): FairleadError {
   return (
@@ -16,21 +27,20 @@ export function runError(error: unknown, graph: Graph, device: string): Fairlead
 /** What a device lacks that is not there at all; null for every other error. */
 function missingDevice(error: unknown, device: string): FairleadError | null {
   const reason = textOf(error);
-  if (device === "webgpu" && /WebGPU (adapter|device)|backend not found/i.test(reason)) {
-    return new FairleadError(
-      `WebGPU cannot be used here (${reason}): install a Vulkan driver, or use the device "cpu"`,
-    );
-  }
-  if (device === "cuda" && /cuda|shared library|backend not found/i.test(reason)) {
-    return new FairleadError(
-      `CUDA cannot be used here (${reason}): on Linux x64 with an NVIDIA card, CUDA 12 and cuDNN 9, run ` +
-        `"node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12", or use the device "cpu"`,
-    );
-  }
   if (/fetching of the wasm failed/.test(reason)) {
     return new FairleadError(
       "onnxruntime-web's .wasm file could not be fetched: serve it beside the script, as bundlers do, or name its folder as wasmFolder",
     );
+  }
+  if (device === "webgpu" && /WebGPU (adapter|device)|backend not found/i.test(reason)) {
+    const message = `WebGPU cannot be used here (${reason}): install a Vulkan driver, or use the device "cpu"`;
+    return new MissingDevice(message, reason);
+  }
+  if (device === "cuda" && /cuda|shared library|backend not found/i.test(reason)) {
+    const message =
+      `CUDA cannot be used here (${reason}): on Linux x64 with an NVIDIA card, CUDA 12 and cuDNN 9, run ` +
+      `"node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12", or use the device "cpu"`;
+    return new MissingDevice(message, reason);
   }
   return null;
 }

@@ -41,6 +41,7 @@ export function lanesRuntime({ lanes = availableParallelism() }: LanesOptions = 
     return disposing;
   };
   return {
+    device: "cpu",
     name: `cpu (${engine}, ${lanes} ${lanes === 1 ? "thread" : "threads"})`,
     lanes,
     compile: (graph) =>

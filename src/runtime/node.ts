@@ -3,12 +3,13 @@ import { UsageError } from "../base/errors.ts";
 import { withModel } from "../files/withModel.ts";
 import { compileError } from "./deviceErrors.ts";
 import { makeProgram } from "./makeProgram.ts";
+import type { Device } from "./devices.ts";
 import { openPrograms } from "./openPrograms.ts";
 import type { Runtime } from "./runtime.ts";
 import { sessionExecution } from "./session.ts";
 
 /** Where onnxruntime-node can run a graph. */
-export type NodeDevice = "cpu" | "webgpu" | "cuda";
+export type NodeDevice = Exclude<Device, "wasm">;
 
 export interface NodeRuntimeOptions {
   /** Where networks run. Default "cpu". "webgpu" needs a driver, "cuda" ONNX Runtime's CUDA libraries: see docs/devices.md. */
@@ -35,6 +36,7 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
   }
   const { compile, dispose } = openPrograms();
   return {
+    device,
     name: `${device} (${engine}, ${threads || "all"} threads)`,
     lanes: 1,
     compile: (graph) =>

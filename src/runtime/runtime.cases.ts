@@ -2,15 +2,15 @@
 import { describe, test } from "vitest";
 import type { Runtime } from "./runtime.ts";
 import { type Outcomes, runtimeCases } from "./suite/all.cases.ts";
-import type { Device } from "./suite/runtimeCase.cases.ts";
+import type { SuiteDevice } from "./suite/runtimeCase.cases.ts";
 
 /** The suite on a runtime of this process. */
-export function runtimeSuite(runtime: Runtime, device: Device): void {
+export function runtimeSuite(runtime: Runtime, device: SuiteDevice): void {
   eachCase(device, (check) => check(runtime));
 }
 
 /** The suite as it went elsewhere: in a child process or a page. */
-export function outcomeSuite(device: Device, outcomes: () => Promise<Outcomes>): void {
+export function outcomeSuite(device: SuiteDevice, outcomes: () => Promise<Outcomes>): void {
   eachCase(device, async (_, name) => {
     const outcome = (await outcomes())[name];
     if (outcome === undefined) throw new Error("the case was not run");
@@ -19,7 +19,7 @@ export function outcomeSuite(device: Device, outcomes: () => Promise<Outcomes>):
 }
 
 function eachCase(
-  device: Device,
+  device: SuiteDevice,
   run: (check: (runtime: Runtime) => Promise<void>, name: string) => Promise<void>,
 ): void {
   for (const { name, check, notOn } of runtimeCases) {

@@ -1,4 +1,5 @@
 import type { Graph } from "../graph/graph.ts";
+import type { Device } from "./devices.ts";
 
 /**
  * Typed arrays that cross the border to a runtime. int64 travels as BigInt64Array, bool as Uint8Array, and float16 as the
@@ -38,7 +39,8 @@ export interface Program extends AsyncDisposable {
 
 /** The one interface behind which ONNX Runtime lives. */
 export interface Runtime extends AsyncDisposable {
-  /** For example "cpu (onnxruntime-node 1.30.0, 2 threads)". */
+  readonly device: Device;
+  /** The device and how it is used, for example "cpu (onnxruntime-node 1.30.0, 2 threads)". */
   readonly name: string;
   /** Programs that can run at the same time. */
   readonly lanes: number;

@@ -45,6 +45,7 @@ export async function webRuntime(options: WebRuntimeOptions = {}): Promise<Runti
   const guarded = gpu ? gpu.untilLost : <T>(work: Promise<T>) => work;
   const { compile, dispose } = openPrograms();
   return {
+    device,
     name: `${device} (onnxruntime-web ${ort.env.versions.web}, ${where})${because}`,
     lanes: 1,
     compile: (graph) =>

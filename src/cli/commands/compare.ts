@@ -52,7 +52,7 @@ export async function runCompare(io: Io, given: readonly string[], rawOptions: u
   }
   const { out, overwrite, json } = options;
   await withOutFolder({ out, overwrite, stem: "fairlead-compare" }, async (folder) => {
-    const models = await withRuntime(options, (runtime) => compareAll(runtime, io, names, options));
+    const models = await withRuntime(io, options, (runtime) => compareAll(runtime, io, names, options));
     const comparison: Comparison = { command: typed(given, options), versions: versions(), models };
     const files = await writeComparison(comparison, folder);
     if (json) printJson(io, { out: folder, files, ...(comparisonJson(comparison) as object) });

@@ -18,19 +18,19 @@ const chunk = { images: 256, points: 8192 };
 /** `fairlead sample`: samples a model and writes pictures (or points) with their recipe. Returns the exit code. */
 export async function runSample(io: Io, model: string | undefined, options: unknown): Promise<number> {
   const request = await sampleRequest(model, options);
-  await withRuntime(request.where, (runtime) => sampleWith(runtime, io, request));
+  await withRuntime(io, request.where, (runtime) => sampleWith(runtime, io, request));
   return 0;
 }
 
 async function sampleWith(runtime: Runtime, io: Io, request: SampleRequest): Promise<void> {
-  const { out, overwrite, json, quiet, device = "cpu" } = request.where;
+  const { out, overwrite, json, quiet } = request.where;
   const opened = await openModel(runtime, request.model);
   try {
     const sampling = resolved(opened, request);
     const files = await filesUsed(request.model, sampling.guidance ?? "none");
     if (request.files) checkFiles(request.model, request.files, files);
     const labels = labelsFor(opened, sampling);
-    const parts: RecipeParts = { model: request.model, files, sampling, labels, device };
+    const parts: RecipeParts = { model: request.model, files, sampling, labels, device: runtime.device };
     const recipe = sampleRecipe(parts);
 
     const result = await withOutFolder({ out, overwrite, stem: "fairlead-sample" }, async (folder) => {

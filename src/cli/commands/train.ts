@@ -22,7 +22,7 @@ export async function runTrain(io: Io, what: string, options: unknown): Promise<
   const status = statusLine(io.stderr, request.options.quiet);
   const stop = stopOnSignals(status);
   try {
-    const result = await withRuntime(request.options, (runtime) =>
+    const result = await withRuntime(io, request.options, (runtime) =>
       session(runtime, request, status, stop.signal),
     );
     status.end();

@@ -3,7 +3,7 @@ import { borderCases } from "./border.cases.ts";
 import { errorCases } from "./errors.cases.ts";
 import { lifeCases } from "./life.cases.ts";
 import { networkCases } from "./networks.cases.ts";
-import type { Device, RuntimeCase } from "./runtimeCase.cases.ts";
+import type { SuiteDevice, RuntimeCase } from "./runtimeCase.cases.ts";
 
 export const runtimeCases: readonly RuntimeCase[] = [
   ...borderCases,
@@ -16,7 +16,7 @@ export const runtimeCases: readonly RuntimeCase[] = [
 export type Outcomes = Readonly<Record<string, string | null>>;
 
 /** Runs the cases that hold on a device, or the first few of them, where there is no vitest. */
-export async function runCases(runtime: Runtime, device: Device, most = Infinity): Promise<Outcomes> {
+export async function runCases(runtime: Runtime, device: SuiteDevice, most = Infinity): Promise<Outcomes> {
   const outcomes: Record<string, string | null> = {};
   const cases = runtimeCases.filter(({ notOn }) => notOn?.[device] === undefined);
   for (const { name, check } of cases.slice(0, most)) {

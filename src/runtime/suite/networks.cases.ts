@@ -20,6 +20,7 @@ import { withProgram } from "./border.cases.ts";
 
 /** Runs graphs by their rules' own `evaluate`. */
 const host: Runtime = {
+  device: "cpu",
   name: "host",
   lanes: 1,
   compile: (graph) =>
