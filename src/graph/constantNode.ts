@@ -1,8 +1,9 @@
 import { UsageError } from "../base/errors.ts";
 import { constantOf } from "./constant.ts";
 import type { Constant, Node } from "./graph.ts";
+import { denseOf } from "./sparse.ts";
 
-/** What a Constant node holds. Throws UsageError for kinds that are not tensors of numbers. */
+/** What a Constant node holds, in any of its forms. Throws UsageError for a node that holds no tensor. */
 export function constantNode({ name, attributes }: Node): Constant {
   const [kind, attribute] = Object.entries(attributes)[0] ?? ["nothing"];
   switch (attribute?.kind) {
@@ -16,7 +17,25 @@ export function constantNode({ name, attributes }: Node): Constant {
       return constantOf("float32", [], [attribute.value]);
     case "floats":
       return constantOf("float32", [attribute.value.length], attribute.value);
+    case "string":
+      return textOf([], [attribute.value]);
+    case "strings":
+      return textOf([attribute.value.length], attribute.value);
+    case "sparse":
+      return denseOf(attribute.value, name);
     default:
-      throw new UsageError(`node "${name}" is a Constant given as ${kind}, which has no rule`);
+      throw new UsageError(
+        `node "${name}" is a Constant given as ${kind}: wanted value, value_int, value_floats, ...`,
+      );
   }
+}
+
+function textOf(shape: readonly number[], values: readonly string[]): Constant {
+  const encoder = new TextEncoder();
+  return {
+    dtype: "string",
+    shape,
+    data: new Uint8Array(),
+    text: values.map((value) => encoder.encode(value)),
+  };
 }

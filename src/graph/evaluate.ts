@@ -1,9 +1,9 @@
-import { constantOf, numbersOf } from "./constant.ts";
+import { constantOf, hasNumbers, numbersOf } from "./constant.ts";
 import type { Constant } from "./graph.ts";
 import type { CallSite, Rule } from "./rule.ts";
 import { sizeOf } from "../base/tensor.ts";
 
-/** The outputs of a call on constants; null when the rule cannot evaluate, or makes more than `limit` elements. */
+/** The outputs of a call on constants; null when the rule cannot evaluate them, or makes more than `limit` elements. */
 export function evaluateCall(
   rule: Rule,
   site: CallSite,
@@ -15,7 +15,8 @@ export function evaluateCall(
     site,
     inputs.map((constant) => constant && { dtype: constant.dtype, shape: constant.shape, constant }),
   );
-  if (types.some(({ shape }) => sizeOf(shape) > limit)) return null;
+  if (types.some(({ dtype, shape }) => !hasNumbers(dtype) || sizeOf(shape) > limit)) return null;
+  if (inputs.some((constant) => constant && !hasNumbers(constant.dtype))) return null;
   const hosted = inputs.map(
     (constant) => constant && { dtype: constant.dtype, shape: constant.shape, numbers: numbersOf(constant) },
   );

@@ -1,12 +1,12 @@
 import { UsageError } from "../base/errors.ts";
-import { int, intOf, intsOf } from "./attributes.ts";
+import { floatOf, int, intOf, intsOf } from "./attributes.ts";
 import { axisOf } from "./shapes.ts";
 import type { Builder } from "./builder.ts";
-import type { Attribute, Graph, Node } from "./graph.ts";
+import type { Graph, Node } from "./graph.ts";
 import type { Value } from "./value.ts";
 
 /** The oldest operator set that graphs are read in. */
-const OLDEST = 11;
+const OLDEST = 7;
 
 /** Throws UsageError when a graph's operator set is none that `builder` can hold. */
 export function checkOpset(graph: Graph, builder: Builder): void {
@@ -21,11 +21,20 @@ export function checkOpset(graph: Graph, builder: Builder): void {
   }
 }
 
+/** Applies a node of an older operator set as it is written now. */
+type Upgrade = (builder: Builder, node: Node, inputs: readonly (Value | null)[]) => readonly Value[];
+
+interface Change {
+  /** The operator set that changed the operator: older nodes are upgraded. */
+  readonly since: number;
+  readonly upgrade: Upgrade;
+}
+
 /**
  * Applies a node of an older operator set as it is written now; returns null for one that has not changed since.
  *
- * Axes and sizes were attributes and are inputs now (Squeeze, Unsqueeze, ReduceSum and Split since 13, the other
- * reductions since 18), and Softmax before 13 took all axes from `axis` on as one.
+ * Mostly, axes, sizes and bounds were attributes and are inputs now; and Softmax before 13 took all axes from `axis` on as
+ * one. Source: the operators' changelog of ONNX.
  */
 export function applyUpgraded(
   builder: Builder,
@@ -33,36 +42,91 @@ export function applyUpgraded(
   inputs: readonly (Value | null)[],
   opset: number,
 ): readonly Value[] | null {
-  const { op, attributes, name } = node;
-  if (op === "Softmax" || op === "LogSoftmax") {
-    return opset < 13 ? flatSoftmax(builder, node, inputs[0]!) : null;
-  }
-  const moved = op === "Split" ? "split" : "axes";
-  const changed = op.startsWith("Reduce") || ["Squeeze", "Unsqueeze", "Split"].includes(op);
-  if (!changed || inputs.length > 1 || (op !== "Split" && !attributes[moved])) return null;
-  const numbers = builder.literal(intsOf(node, moved, evenPieces(node, inputs[0]!)), "int64");
-  return builder.apply(op, [inputs[0], numbers], {
-    attributes: without(attributes, moved),
+  if (node.domain !== "" && node.domain !== "ai.onnx") return null;
+  const change = changes[node.op];
+  return change && opset < change.since ? change.upgrade(builder, node, inputs) : null;
+}
+
+/** The call as it stands, with attributes that became inputs behind those it has. */
+function apply(
+  builder: Builder,
+  node: Node,
+  inputs: readonly (Value | null)[],
+  moved: readonly string[],
+  op = node.op,
+): readonly Value[] {
+  const attributes = Object.entries(node.attributes).filter(([key]) => !moved.includes(key));
+  return builder.apply(op, inputs, {
+    attributes: Object.fromEntries(attributes),
     outputs: node.outputs.length,
-    name: name || op,
+    name: node.name || op,
+    metadata: node.metadata,
   });
 }
 
-/** Sizes of a Split that says none. */
-function evenPieces(node: Node, x: Value): number[] {
-  if (node.op !== "Split") return [];
-  const axis = axisOf(node, intOf(node, "axis", 0), x.shape.length);
-  return node.outputs.map(() => x.shape[axis] / node.outputs.length);
-}
+/** Integers that were attributes become inputs behind the first, in this order; null where one is absent. */
+const integersMoved =
+  (...names: readonly string[]): Upgrade =>
+  (builder, node, [x, ...rest]) => {
+    const lists = names.map((name) => {
+      const attribute = node.attributes[name];
+      if (!attribute) return null;
+      return builder.literal(attribute.kind === "int" ? [attribute.value] : intsOf(node, name, []), "int64");
+    });
+    const inputs = rest.length > 0 ? rest : lists;
+    const count = inputs.reduce((n, input, i) => (input ? i + 1 : n), 0);
+    return apply(builder, node, [x, ...inputs.slice(0, count)], names);
+  };
 
-function flatSoftmax(builder: Builder, node: Node, x: Value): readonly Value[] {
-  const axis = axisOf(node, intOf(node, "axis", 1), x.shape.length);
-  const rows = x.shape.slice(0, axis).reduce((a, b) => a * b, 1);
+/** Numbers of x's type that were attributes become inputs behind it; null where one is absent. */
+const numbersMoved =
+  (...names: readonly string[]): Upgrade =>
+  (builder, node, [x]) => {
+    const numbers = names.map((name) =>
+      node.attributes[name] ? builder.literal(floatOf(node, name, 0), x!.dtype) : null,
+    );
+    return apply(builder, node, [x, ...numbers], names);
+  };
+
+/** A Split into equal parts says their sizes. */
+const splitSizes: Upgrade = (builder, node, [x, sizes]) => {
+  if (sizes) return apply(builder, node, [x, sizes], []);
+  const axis = axisOf(node, intOf(node, "axis", 0), x!.shape.length);
+  const even = node.outputs.map(() => x!.shape[axis] / node.outputs.length);
+  return apply(builder, node, [x, builder.literal(intsOf(node, "split", even), "int64")], ["split"]);
+};
+
+/** A softmax over all axes from `axis` (1) on. */
+const flatSoftmax: Upgrade = (builder, node, [x]) => {
+  const rank = x!.shape.length;
+  const given = intOf(node, "axis", 1);
+  const axis = given === rank ? rank : axisOf(node, given, rank);
+  const rows = x!.shape.slice(0, axis).reduce((a, b) => a * b, 1);
   const [flat] = builder.apply("Reshape", [x, builder.literal([rows, -1], "int64")]);
   const [y] = builder.apply(node.op, [flat], { attributes: { axis: int(-1) }, name: node.name || node.op });
-  return builder.apply("Reshape", [y, builder.literal(x.shape, "int64")]);
-}
+  return builder.apply("Reshape", [y, builder.literal(x!.shape, "int64")]);
+};
 
-function without(attributes: Readonly<Record<string, Attribute>>, name: string): Record<string, Attribute> {
-  return Object.fromEntries(Object.entries(attributes).filter(([key]) => key !== name));
-}
+const reductions = ["L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "SumSquare"];
+
+const changes: Readonly<Record<string, Change>> = {
+  Softmax: { since: 13, upgrade: flatSoftmax },
+  LogSoftmax: { since: 13, upgrade: flatSoftmax },
+  Hardmax: { since: 13, upgrade: flatSoftmax },
+  Squeeze: { since: 13, upgrade: integersMoved("axes") },
+  Unsqueeze: { since: 13, upgrade: integersMoved("axes") },
+  ReduceSum: { since: 13, upgrade: integersMoved("axes") },
+  ...Object.fromEntries(
+    reductions.map((name) => [`Reduce${name}`, { since: 18, upgrade: integersMoved("axes") }]),
+  ),
+  Split: { since: 18, upgrade: splitSizes },
+  Slice: { since: 10, upgrade: integersMoved("starts", "ends", "axes") },
+  TopK: { since: 10, upgrade: integersMoved("k") },
+  Clip: { since: 11, upgrade: numbersMoved("min", "max") },
+  // Before 12 whether it trains was not said: it does not.
+  Dropout: { since: 12, upgrade: (builder, node, [x]) => apply(builder, node, [x], ["ratio"]) },
+  Scatter: {
+    since: 11,
+    upgrade: (builder, node, inputs) => apply(builder, node, inputs, [], "ScatterElements"),
+  },
+};
