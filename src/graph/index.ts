@@ -42,6 +42,8 @@ export {
 } from "./perturb.ts";
 export { inlineFunctions } from "./inlineFunctions.ts";
 export { interpret, type InterpreterInput } from "./interpret.ts";
+export { optimise, rewrites } from "./optimise/optimise.ts";
+export type { Application, Rewrite } from "./optimise/rewrite.ts";
 export { builderFor, declareInputs, type Intercept, replay } from "./replay.ts";
 export { type GraphBranch, mergeBranches, type MergedBranches, type MergeOptions } from "./merge.ts";
 export type { MergePlan } from "./mergePlan.ts";

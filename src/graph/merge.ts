@@ -7,6 +7,7 @@ import { concat } from "./ops/reshape.ts";
 import { type Perturbation, perturbationKey, perturbing } from "./perturb.ts";
 import { builderFor, replay } from "./replay.ts";
 import { rowwiseValues } from "./rowwise.ts";
+import { readsOf } from "./subgraphs.ts";
 import { bindShapes } from "./transform.ts";
 import type { Value } from "./value.ts";
 
@@ -162,7 +163,7 @@ function run(
   const inputs = inputsFor(network, rows, bound);
   const outputs = replay(bound, builder, inputs, (node, operands, replaying) => {
     const replaced = change?.(node, operands, replaying) ?? null;
-    const touched = replaced !== null || node.inputs.some((name) => changed.has(name));
+    const touched = replaced !== null || readsOf(node).some((name) => changed.has(name));
     if (touched) {
       first ??= node.name;
       for (const name of node.outputs) changed.add(name);
@@ -228,8 +229,8 @@ function variedBy(graph: Graph, conditions: readonly Condition[]): ReadonlySet<s
   const differs = ({ name }: NamedType): boolean =>
     conditions.some((condition) => (condition[name] ?? name) !== (conditions[0][name] ?? name));
   const varied = new Set(graph.inputs.filter(differs).map(({ name }) => name));
-  for (const { inputs, outputs } of graph.nodes) {
-    if (inputs.some((name) => varied.has(name))) for (const name of outputs) varied.add(name);
+  for (const node of graph.nodes) {
+    if (readsOf(node).some((name) => varied.has(name))) for (const name of node.outputs) varied.add(name);
   }
   return varied;
 }

@@ -1,5 +1,6 @@
 import type { Graph, Node } from "./graph.ts";
 import { builderFor, declareInputs, replay } from "./replay.ts";
+import { readsOf } from "./subgraphs.ts";
 import { bindShapes } from "./transform.ts";
 
 /**
@@ -20,7 +21,7 @@ export function rowwiseValues(graph: Graph, dim: string, size: number): Readonly
 
   const found = new Set(graph.inputs.map(({ name }) => name).filter(doubled));
   for (const node of graph.nodes) {
-    const inputs = node.inputs.filter(known);
+    const inputs = readsOf(node).filter(known);
     const fed = inputs.some((name) => found.has(name));
     if (!inputs.every((name) => found.has(name) || fixed(name)) || !(fed || makesRows(node))) continue;
     for (const name of node.outputs) if (known(name) && doubled(name)) found.add(name);
