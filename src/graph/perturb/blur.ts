@@ -4,7 +4,6 @@ import { slice } from "../ops/indexing.ts";
 import { matmul } from "../ops/linear.ts";
 import { reduceMean } from "../ops/reduce.ts";
 import { concat, expand, reshape } from "../ops/reshape.ts";
-import type { Replaying } from "../replay.ts";
 import type { Value } from "../value.ts";
 import type { BlurQueries } from "./perturbation.ts";
 import { type At, type Site, type Target, imagePart } from "./site.ts";
@@ -23,10 +22,10 @@ export function blurQueries(target: Target, how: BlurQueries): Site {
   const projected = projectedQueries(structure, found.wiring);
   if (projected === null) {
     // Up to the scores all tokens are treated alike, so the operand can be blurred as well.
-    const blurred = (input: Value, at: At): Value =>
-      blur(target, how, input, scores.queryTokens + input.shape.length, at);
+    const blurred = (input: Value): Value =>
+      blur(target, how, input, scores.queryTokens + input.shape.length);
     const edit = (at: At): readonly Value[] =>
-      at.compute(at.inputs.map((input, i) => (i === scores.queryInput ? blurred(input!, at) : input)));
+      at.compute(at.inputs.map((input, i) => (i === scores.queryInput ? blurred(input!) : input)));
     return { node: scores.node, edit };
   }
   const node = found.wiring.producer(projected);
@@ -35,7 +34,7 @@ export function blurQueries(target: Target, how: BlurQueries): Site {
   }
   const edit = (at: At): readonly Value[] =>
     at.compute(at.inputs).map((value, i) => {
-      return node.outputs[i] === projected ? blur(target, how, value, tokenAxis(target, value), at) : value;
+      return node.outputs[i] === projected ? blur(target, how, value, tokenAxis(target, value)) : value;
     });
   return { node, edit };
 }
@@ -53,8 +52,8 @@ function tokenAxis(target: Target, x: Value): number {
 }
 
 /** All tokens blurred, or the image's among others. */
-function blur(target: Target, how: BlurQueries, x: Value, axis: number, at: Replaying): Value {
-  const image = imagePart(target, at);
+function blur(target: Target, how: BlurQueries, x: Value, axis: number): Value {
+  const image = imagePart(target);
   const tokens = x.shape[axis];
   if (!image || tokens === image.end - image.start) return blurTokens(target, how, x, axis);
   const { start, end } = image;

@@ -8,7 +8,7 @@ import { type At, type Site, type Target, atLogits, hidden, imagePart, imageSqua
 
 /** A = I: the result is V. In a joint attention: no image token sees another image token. */
 export function identity(target: Target): Site {
-  if (target.layer.kind === "joint") return atLogits(target, (logits, at) => apart(target, logits, at));
+  if (target.layer.kind === "joint") return atLogits(target, (logits) => apart(target, logits));
   return { node: target.structure.context.node, edit: (at) => [valuesInPlace(target, at)] };
 }
 
@@ -30,7 +30,7 @@ export function softIdentity(target: Target, u: number | readonly number[]): Sit
   }
   const edit = (at: At): Value[] => {
     const [plain] = at.compute(at.inputs);
-    const [other] = at.compute([apart(target, at.inputs[0]!, at)]);
+    const [other] = at.compute([apart(target, at.inputs[0]!)]);
     return [mix(plain, other, shareOf(target, u, plain, plain.shape.length === 4 ? 1 : 0))];
   };
   return { node: softmax, edit };
@@ -102,9 +102,9 @@ export function inPlace({ order, valueTokens }: ContextProduct, map: Value, valu
 }
 
 /** Logits of a joint attention with those between different image tokens hidden. */
-function apart(target: Target, logits: Value, at: At): Value {
+function apart(target: Target, logits: Value): Value {
   const { builder } = target;
-  const image = imagePart(target, at)!;
+  const image = imagePart(target)!;
   const tokens = logits.shape.at(-1)!;
   const places = Array.from({ length: tokens }, (_, i) => i);
   const distance = sub(

@@ -10,7 +10,7 @@ import { type At, type Site, type Target, atLogits, hidden, imagePart, imageSqua
 
 /** S = -inf where a mask that is drawn for each noise level is 1; the mask is an input of the graph. */
 export function randomMask(target: Target, how: RandomMask): Site {
-  return atLogits(target, (logits, at) => hide(logits, drawnMask(target, how, logits, at)));
+  return atLogits(target, (logits) => hide(logits, drawnMask(target, how, logits)));
 }
 
 /** S = -inf where a mask that is known now is 1. */
@@ -22,8 +22,8 @@ export function fixedMask(target: Target, masks: Readonly<Record<string, FixedMa
     );
   }
   const { data, shape } = masks[layer.name];
-  return atLogits(target, (logits, at) => {
-    const [queries, keys] = maskedTokens(target, logits, at);
+  return atLogits(target, (logits) => {
+    const [queries, keys] = maskedTokens(target, logits);
     const [one, heads] = shape;
     const fits = shape.length === 4 && one === 1 && shape[2] === queries && shape[3] === keys;
     if (!fits || data.length !== sizeOf(shape)) {
@@ -35,7 +35,7 @@ export function fixedMask(target: Target, masks: Readonly<Record<string, FixedMa
       { dtype: "float32", shape: [1, heads, queries, keys], data: Float32Array.from(data) },
       `mask/${layer.name}`,
     );
-    return hide(logits, spread(target, given, logits, at));
+    return hide(logits, spread(target, given, logits));
   });
 }
 
@@ -43,9 +43,9 @@ export function fixedMask(target: Target, masks: Readonly<Record<string, FixedMa
 export function attentionDropout(target: Target, how: AttentionDropout): Site {
   const edit = (at: At): Value[] => {
     const [map] = at.compute(at.inputs);
-    const dropped = cast(drawnMask(target, how, map, at), map.dtype);
+    const dropped = cast(drawnMask(target, how, map), map.dtype);
     const factor = mul(sub(1, dropped), 1 / (1 - (how.p ?? DEFAULT_P)));
-    const image = imagePart(target, at);
+    const image = imagePart(target);
     if (!image) return [mul(map, factor)];
     const among = imageSquare(target.builder, map.shape.at(-1)!, image, map.dtype);
     return [mul(map, add(mul(among, sub(factor, 1)), 1))];
@@ -58,24 +58,24 @@ function hide(logits: Value, mask: Value): Value {
 }
 
 /** An input for what is drawn, in the form of the logits (or of the map). */
-function drawnMask(target: Target, how: RandomMask | AttentionDropout, logits: Value, at: At): Value {
+function drawnMask(target: Target, how: RandomMask | AttentionDropout, logits: Value): Value {
   const { builder, layer } = target;
   const name = randomInput(layer, how);
-  const shape = [1, 1, ...maskedTokens(target, logits, at)];
+  const shape = [1, 1, ...maskedTokens(target, logits)];
   const mask = builder.findInput(name) ?? builder.input(name, "float32", shape);
-  return spread(target, mask, logits, at);
+  return spread(target, mask, logits);
 }
 
 /** Queries and keys that a mask is for: in a joint attention, the image's. */
-function maskedTokens(target: Target, logits: Value, at: At): [number, number] {
-  const image = imagePart(target, at);
+function maskedTokens(target: Target, logits: Value): [number, number] {
+  const image = imagePart(target);
   if (image) return [image.end - image.start, image.end - image.start];
   return [logits.shape.at(-2)!, logits.shape.at(-1)!];
 }
 
 /** A mask [1, heads or 1, queries, keys] as it broadcasts to logits, with zeros for what is not the image's. */
-function spread(target: Target, mask: Value, logits: Value, at: At): Value {
-  const image = imagePart(target, at);
+function spread(target: Target, mask: Value, logits: Value): Value {
+  const image = imagePart(target);
   const [queries, keys] = [logits.shape.at(-2)!, logits.shape.at(-1)!];
   const before = image?.start ?? 0;
   const behind = image ? keys - image.end : 0;

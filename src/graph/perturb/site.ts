@@ -1,6 +1,6 @@
 import { UsageError } from "../../base/errors.ts";
 import type { AttentionLayer } from "../attention.ts";
-import { type Sizes, imageTokens } from "../attention/sizes.ts";
+import type { Sizes } from "../attention/sizes.ts";
 import type { Found, Structure } from "../attention/structure.ts";
 import type { Builder } from "../builder.ts";
 import type { Node } from "../graph.ts";
@@ -15,7 +15,7 @@ export interface Target {
   readonly found: Found;
   readonly builder: Builder;
   /** The layer's numbers, worked out when asked for. */
-  sizes(): Sizes;
+  readonly sizes: () => Sizes;
 }
 
 /** What is known at the node that is being replayed. */
@@ -34,12 +34,9 @@ export interface Site {
 }
 
 /** First and behind-the-last image token of a joint attention; null for a self-attention, all of whose tokens are perturbed. */
-export function imagePart(
-  { layer, structure }: Target,
-  at: Replaying,
-): { start: number; end: number } | null {
+export function imagePart({ layer, sizes }: Target): { start: number; end: number } | null {
   if (layer.kind !== "joint") return null;
-  const image = imageTokens(structure, (name) => at.value(name).shape);
+  const { image } = sizes();
   if (image) return image;
   throw new UsageError(
     `the attention "${layer.name}" joins several sequences, and which of them is the image cannot be told: ` +
@@ -75,15 +72,15 @@ export function hidden(dtype: Value["dtype"]): number {
 }
 
 /** The sites where the logits of a layer are replaced: at the softmax, or where they are made if the softmax is written out. */
-export function atLogits({ structure, found }: Target, change: (logits: Value, at: At) => Value): Site {
+export function atLogits({ structure, found }: Target, change: (logits: Value) => Value): Site {
   const { softmax, logits } = structure;
   if (softmax.op === "Softmax") {
-    return { node: softmax, edit: (at) => at.compute([change(at.inputs[0]!, at)]) };
+    return { node: softmax, edit: (at) => at.compute([change(at.inputs[0]!)]) };
   }
   const node = found.wiring.producer(logits)!;
   return {
     node,
     edit: (at) =>
-      at.compute(at.inputs).map((value, i) => (node.outputs[i] === logits ? change(value, at) : value)),
+      at.compute(at.inputs).map((value, i) => (node.outputs[i] === logits ? change(value) : value)),
   };
 }

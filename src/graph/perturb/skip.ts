@@ -76,7 +76,7 @@ function replaced(target: Target, span: Span, replacement: (output: Value, at: A
   const edit = (at: At): readonly Value[] => {
     const [output] = at.compute(at.inputs);
     const other = replacement(output, at);
-    const image = imagePart(target, at);
+    const image = imagePart(target);
     const axis = output.shape.length - 2;
     if (!image || output.shape[axis] === image.end - image.start) return [other];
     const flags = imageFlags(target.builder, output.shape[axis], image, output.dtype);

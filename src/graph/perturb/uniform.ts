@@ -25,7 +25,7 @@ export function uniform(target: Target): Site {
 
 function evenAmongImage(target: Target, at: At): Value {
   const [map] = at.compute(at.inputs);
-  const image = imagePart(target, at)!;
+  const image = imagePart(target)!;
   const tokens = map.shape.at(-1)!;
   const flags = imageFlags(target.builder, tokens, image, map.dtype);
   const together = reduceSum(mul(map, flags), [map.shape.length - 1], { keep: true });
