@@ -23,7 +23,10 @@ export interface AttentionLayer extends Sizes {
   readonly block: number;
   /** Whether something is added to the scores or hides some of them (a causal mask, padding, a position bias). */
   readonly masked: boolean;
-  /** Names of the values: the product of queries and keys, what softmax is taken of, the map, and map times values. */
+  /**
+   * Names of the values: the product of queries and keys, what softmax is taken of, the map, and map times values. Where one
+   * operator does it all (Attention, com.microsoft's MultiHeadAttention), the first three are "".
+   */
   readonly scores: string;
   readonly logits: string;
   readonly softmax: string;
@@ -36,7 +39,8 @@ export interface AttentionLayer extends Sizes {
 
 /**
  * Every attention of a graph, found by structure: a softmax over the last axis of a product of two tensors that depend on
- * the inputs, multiplied with a third. Scales, masks, casts, guards against NaN and reshapes may stand between them.
+ * the inputs, multiplied with a third; scales, masks, casts, guards against NaN and reshapes may stand between them. Or one
+ * operator that does all that.
  *
  * Numbers are null in a graph whose dimensions are not bound (`bindShapes`).
  */
@@ -66,9 +70,9 @@ export function listLayers(graph: Graph): readonly Omit<AttentionLayer, keyof Si
     position: positionOf(names[layer.index]),
     block: blockIndex(layer, layers),
     masked: layer.masked,
-    scores: layer.scores.node.outputs[0],
+    scores: layer.fused ? "" : layer.scores.node.outputs[0],
     logits: layer.logits,
-    softmax: layer.softmax.outputs[0],
+    softmax: layer.fused ? "" : layer.softmax.outputs[0],
     context: layer.context.node.outputs[0],
     query: layer.query,
     key: layer.key,

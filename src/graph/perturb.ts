@@ -1,11 +1,20 @@
 import type { Builder } from "./builder.ts";
 import type { Graph, Node } from "./graph.ts";
 import { attentionLayers, listLayers } from "./attention.ts";
+import type { Sizes } from "./attention/sizes.ts";
 import { structureOf } from "./attention/structure.ts";
-import { blurQueries } from "./perturb/blur.ts";
+import { decompose } from "./decompose.ts";
+import { blurQueries, blursOutside } from "./perturb/blur.ts";
 import { identity, softIdentity } from "./perturb/identity.ts";
+import { insideFused } from "./perturb/insideFused.ts";
 import { attentionDropout, fixedMask, randomMask } from "./perturb/masks.ts";
-import { type Perturbation, checkPerturbation } from "./perturb/perturbation.ts";
+import {
+  type Perturbation,
+  type ShuffleTokens,
+  type Skip,
+  type WeightNoise,
+  checkPerturbation,
+} from "./perturb/perturbation.ts";
 import { selectLayers } from "./perturb/selectLayers.ts";
 import { shuffleTokens } from "./perturb/shuffle.ts";
 import type { Edit, Site, Target } from "./perturb/site.ts";
@@ -24,6 +33,7 @@ export type {
   PerturbationKind,
   RandomMask,
   ShuffleTokens,
+  Skip,
   SoftIdentity,
   WeightNoise,
 } from "./perturb/perturbation.ts";
@@ -40,8 +50,19 @@ export { selectLayers } from "./perturb/selectLayers.ts";
  */
 export function perturbing(graph: Graph, builder: Builder, how: Perturbation): Intercept {
   checkPerturbation(how);
+  if (how.kind === "weight-noise") return interceptOf(weightNoise(graph, builder, how));
+  const found = structureOf(graph);
+  const sites = selectLayers(listLayers(graph), how.layers, how.attention).flatMap((layer) => {
+    const structure = found.layers[layer.index];
+    const sizes = (): Target["layer"] & Sizes => attentionLayers(graph)[layer.index];
+    return sitesOf({ layer, structure, found, inputs: graph.inputs, builder, sizes }, how);
+  });
+  return interceptOf(sites);
+}
+
+function interceptOf(sites: readonly Site[]): Intercept {
   const edits = new Map<Node, Edit>();
-  for (const { node, edit } of sitesOf(graph, builder, how)) {
+  for (const { node, edit } of sites) {
     const before = edits.get(node);
     // Two changes of one node, as a block that two chosen layers stand in, follow one another.
     edits.set(node, before ? (at) => edit({ ...at, compute: (inputs) => before({ ...at, inputs }) }) : edit);
@@ -49,33 +70,11 @@ export function perturbing(graph: Graph, builder: Builder, how: Perturbation): I
   return (node, inputs, replaying) => edits.get(node)?.({ ...replaying, node, inputs }) ?? null;
 }
 
-function sitesOf(graph: Graph, builder: Builder, how: Perturbation): readonly Site[] {
-  if (how.kind === "weight-noise") return weightNoise(graph, builder, how);
-  const found = structureOf(graph);
-  return selectLayers(listLayers(graph), how.layers, how.attention).flatMap((layer) => {
-    const structure = found.layers[layer.index];
-    const sizes = () => attentionLayers(graph)[layer.index];
-    return sitesIn({ layer, structure, found, builder, sizes }, how);
-  });
-}
+type OfLayer = Exclude<Perturbation, WeightNoise>;
 
-function sitesIn(target: Target, how: Exclude<Perturbation, { kind: "weight-noise" }>): readonly Site[] {
+/** Where a layer is changed. Of an attention that is one operator: inside, written out, unless its surroundings are changed. */
+function sitesOf(target: Target, how: OfLayer): readonly Site[] {
   switch (how.kind) {
-    case "identity":
-      return [identity(target)];
-    case "soft-identity":
-      return [softIdentity(target, how.u)];
-    case "uniform":
-      return [uniform(target)];
-    case "random-mask":
-    case "off-diagonal-mask":
-      return [randomMask(target, how)];
-    case "mask":
-      return [fixedMask(target, how.masks)];
-    case "blur-queries":
-      return [blurQueries(target, how)];
-    case "attention-dropout":
-      return [attentionDropout(target, how)];
     case "zero-attention":
       return zeroAttention(target);
     case "skip-attention":
@@ -86,13 +85,46 @@ function sitesIn(target: Target, how: Exclude<Perturbation, { kind: "weight-nois
       return skipBlock(target);
     case "shuffle-tokens":
       return shuffleTokens(target, how);
+    default:
+      if (!target.structure.fused) return [siteOf(target, how)];
+      if (how.kind === "blur-queries" && blursOutside(target)) return [blurQueries(target, how)];
+      return [insideFused(target, (inner) => interceptOf([siteOf(inner, how)]))];
   }
 }
 
-/** The graph perturbed. What is drawn at random are further inputs, see `randomInput` and `drawRandomInputs`. */
+function siteOf(target: Target, how: Exclude<OfLayer, Skip | ShuffleTokens>): Site {
+  switch (how.kind) {
+    case "identity":
+      return identity(target);
+    case "soft-identity":
+      return softIdentity(target, how.u);
+    case "uniform":
+      return uniform(target);
+    case "random-mask":
+    case "off-diagonal-mask":
+      return randomMask(target, how);
+    case "mask":
+      return fixedMask(target, how.masks);
+    case "blur-queries":
+      return blurQueries(target, how);
+    case "attention-dropout":
+      return attentionDropout(target, how);
+  }
+}
+
+/** Kinds that change what surrounds an attention, and want fused operators around it written out. */
+const surrounding: ReadonlySet<string> = new Set([
+  ...["zero-attention", "skip-attention", "skip-feed-forward", "skip-block", "shuffle-tokens"],
+]);
+
+/**
+ * The graph perturbed; its dimensions are bound. What is drawn at random are further inputs, see `randomInput` and
+ * `drawRandomInputs`. Throws UsageError as `perturbing` does.
+ */
 export function perturb(graph: Graph, how: Perturbation): Graph {
-  const builder = builderFor(graph);
-  const inputs = declareInputs(graph, builder);
-  const outputs = replay(graph, builder, inputs, perturbing(graph, builder, how));
+  const open = surrounding.has(how.kind) ? decompose(graph) : graph;
+  const builder = builderFor(open);
+  const inputs = declareInputs(open, builder);
+  const outputs = replay(open, builder, inputs, perturbing(open, builder, how));
   return { ...builder.build(outputs, { name: graph.name }), metadata: graph.metadata };
 }

@@ -1,10 +1,13 @@
 import { intOf } from "../attributes.ts";
 import type { Node } from "../graph.ts";
 import { type ContextProduct, type ScoresProduct, contextProduct, scoresProduct } from "./contraction.ts";
+import { fusedPattern } from "./fused.ts";
 import { type Wiring, orderOf, swapsLast } from "./wiring.ts";
 
 /** The operators of one attention: context = softmax(scores) values. */
 export interface Pattern {
+  /** Whether one operator does it all; scores, softmax and context are then that node, and there are no logits. */
+  readonly fused: boolean;
   readonly scores: ScoresProduct;
   /** The node that gives the map; the last of several where softmax is written out. */
   readonly softmax: Node;
@@ -20,15 +23,17 @@ const REACH = 16;
 
 /**
  * Every attention of a graph, in the order in which the softmaxes run: a softmax over the last axis of a product of two
- * tensors that depend on the inputs, whose result is multiplied with a third.
+ * tensors that depend on the inputs, whose result is multiplied with a third; or one operator that does all that.
  */
 export function attentionPatterns(wiring: Wiring): readonly Pattern[] {
   return wiring.graph.nodes.flatMap((node) => {
+    const fused = fusedPattern(node);
+    if (fused) return [fused];
     const logits = softmaxOf(node, wiring);
     if (logits === null) return [];
     const context = contextOf(node.outputs[0], wiring, false, REACH);
     const found = context && scoresOf(logits, wiring, REACH);
-    return found ? [{ ...found, softmax: node, logits, context }] : [];
+    return found ? [{ fused: false, ...found, softmax: node, logits, context }] : [];
   });
 }
 

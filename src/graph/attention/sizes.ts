@@ -2,6 +2,7 @@ import { FairleadError } from "../../base/errors.ts";
 import { sizeOf } from "../../base/tensor.ts";
 import type { Graph } from "../graph.ts";
 import { builderFor, declareInputs, replay } from "../replay.ts";
+import { fusedSizes } from "./fused.ts";
 import type { Structure } from "./structure.ts";
 import type { Wiring } from "./wiring.ts";
 
@@ -37,6 +38,9 @@ export function shapesOf(graph: Graph): Shapes | null {
 }
 
 export function sizesOf(layer: Structure, shapes: Shapes | null, wiring: Wiring): Sizes {
+  if (layer.fused) {
+    return { ...fusedSizes(layer, shapes), image: shapes && imageTokens(layer, (name) => shapes.get(name)) };
+  }
   const logits = shapes?.get(layer.logits);
   const query = shapes?.get(layer.query);
   if (!shapes || !logits || !query)

@@ -1,7 +1,9 @@
 import type { Graph, Node } from "../graph.ts";
+import { inlineFunctions } from "../inlineFunctions.ts";
 import { type Joint, Streams } from "./joint.ts";
 import { blockOf, commonModule, moduleOf, parametersOf } from "./modules.ts";
-import { type Origin, isLinear, originsOf } from "./origins.ts";
+import { projectsItself } from "./fused.ts";
+import { type Origin, firstForm, isLinear, originsOf } from "./origins.ts";
 import { type Pattern, attentionPatterns } from "./pattern.ts";
 import { Wiring } from "./wiring.ts";
 
@@ -31,7 +33,7 @@ const found = new WeakMap<Graph, Found>();
 export function structureOf(graph: Graph): Found {
   const known = found.get(graph);
   if (known) return known;
-  const wiring = new Wiring(graph);
+  const wiring = new Wiring(inlineFunctions(graph));
   const patterns = attentionPatterns(wiring);
   const contexts = new Set(patterns.map(({ context }) => context.node.outputs[0]));
   const streams = new Streams(wiring, contexts);
@@ -46,16 +48,18 @@ function describe(pattern: Pattern, wiring: Wiring, streams: Streams): Omit<Stru
   const query = scores.node.inputs[scores.queryInput];
   const key = scores.node.inputs[scores.keyInput];
   const value = context.node.inputs[context.valueInput];
-  const queryOrigins = originsOf(query, wiring);
-  const keyOrigins = originsOf(key, wiring);
+  const inside = projectsItself(scores.node);
+  const own = [{ source: firstForm(query, wiring), projection: scores.node }];
+  const queryOrigins = inside ? own : originsOf(query, wiring);
+  const keyOrigins = inside ? own : originsOf(key, wiring);
   const operands = { query, key, value, queryOrigins };
   const projections = [...queryOrigins, ...keyOrigins, ...originsOf(value, wiring)];
   const module = moduleFor(pattern, projections, wiring);
 
   const asked = new Set(queryOrigins.map(({ source }) => source));
   const answered = new Set(keyOrigins.map(({ source }) => source));
-  const own = [...asked].every((source) => answered.has(source));
-  if (!own) return { ...pattern, ...operands, module, kind: "cross", joint: null };
+  if (![...asked].every((source) => answered.has(source)))
+    return { ...pattern, ...operands, module, kind: "cross", joint: null };
   if (asked.size > 1) {
     return { ...pattern, ...operands, module, kind: "joint", joint: jointOf(queryOrigins, streams) };
   }

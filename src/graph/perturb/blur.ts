@@ -39,6 +39,11 @@ export function blurQueries(target: Target, how: BlurQueries): Site {
   return { node, edit };
 }
 
+/** Whether queries are blurred before they come to the operators of the attention: where they go through a norm on the way. */
+export function blursOutside({ structure, found }: Target): boolean {
+  return projectedQueries(structure, found.wiring) !== null;
+}
+
 /** The axis of [batch, tokens, channels], [batch, heads, tokens, size] or [batch, tokens, heads, size] that counts tokens. */
 function tokenAxis(target: Target, x: Value): number {
   const { queries, image } = target.sizes();
@@ -64,9 +69,9 @@ function blur(target: Target, how: BlurQueries, x: Value, axis: number): Value {
 }
 
 /** The mean over `axis`, or a Gaussian along rows and columns of the grid that it runs over. */
-function blurTokens({ layer, found, builder }: Target, how: BlurQueries, x: Value, axis: number): Value {
+function blurTokens({ layer, inputs, builder }: Target, how: BlurQueries, x: Value, axis: number): Value {
   if (how.sigma === Infinity) return expand(reduceMean(x, [axis], { keep: true }), x.shape);
-  const [height, width] = tokenGrid(layer.name, x.shape[axis], how.grid, found.wiring.graph.inputs);
+  const [height, width] = tokenGrid(layer.name, x.shape[axis], how.grid, inputs);
   const size = kernelSize(how.sigma, width);
   const inner = x.shape.slice(axis + 1).reduce((a, b) => a * b, 1);
   const matrix = (side: number): Value =>

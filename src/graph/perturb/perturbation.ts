@@ -53,9 +53,7 @@ export type Perturbation =
   | AttentionDropout
   | (OfLayers & { readonly kind: "mask"; readonly masks: Readonly<Record<string, FixedMask>> })
   | BlurQueries
-  | (OfLayers & {
-      readonly kind: "zero-attention" | "skip-attention" | "skip-feed-forward" | "skip-block";
-    })
+  | Skip
   | ShuffleTokens
   | WeightNoise;
 
@@ -77,6 +75,10 @@ export interface BlurQueries extends OfLayers {
   readonly sigma: number;
   /** Height and width of the grid of tokens, row by row; default: from the shape of the network's sample. */
   readonly grid?: readonly [height: number, width: number];
+}
+
+export interface Skip extends OfLayers {
+  readonly kind: "zero-attention" | "skip-attention" | "skip-feed-forward" | "skip-block";
 }
 
 export interface ShuffleTokens extends OfLayers {

@@ -3,7 +3,7 @@ import type { AttentionLayer } from "../attention.ts";
 import type { Sizes } from "../attention/sizes.ts";
 import type { Found, Structure } from "../attention/structure.ts";
 import type { Builder } from "../builder.ts";
-import type { Node } from "../graph.ts";
+import type { NamedType, Node } from "../graph.ts";
 import { mul } from "../ops/elementwise.ts";
 import type { Replaying } from "../replay.ts";
 import type { Value } from "../value.ts";
@@ -13,6 +13,8 @@ export interface Target {
   readonly layer: Pick<AttentionLayer, "index" | "name" | "kind">;
   readonly structure: Structure;
   readonly found: Found;
+  /** The inputs of the network. */
+  readonly inputs: readonly NamedType[];
   readonly builder: Builder;
   /** The layer's numbers, worked out when asked for. */
   readonly sizes: () => Sizes;
