@@ -3,7 +3,8 @@ import { philox } from "../../base/philox.ts";
 import { sizeOf } from "../../base/tensor.ts";
 import { int } from "../attributes.ts";
 import { attentionLayers } from "../attention.ts";
-import { Builder, trace } from "../builder.ts";
+import type { Builder} from "../builder.ts";
+import { trace } from "../builder.ts";
 import { constantOf } from "../constant.ts";
 import type { Graph } from "../graph.ts";
 import { type InterpreterInput, interpret } from "../interpret.ts";
@@ -299,7 +300,7 @@ describe("a transformer", () => {
     ["skip-feed-forward", ["blocks.0"], ["ff.0"]],
     ["zero-attention", ["blocks.1"], ["zero.1"]],
   ] as const)("under %s of %s is the one without %s", (kind, layers, without) => {
-    const perturbed = got({ kind, layers } as Perturbation);
+    const perturbed = got({ kind, layers });
     expect(perturbed).toBeAllClose(wanted(...without), { abs: 1e-6 });
     expect(perturbed).not.toBeAllClose(wanted(), { abs: 1e-2 });
   });
