@@ -3,7 +3,7 @@ import { philox } from "../../base/philox.ts";
 import { sizeOf } from "../../base/tensor.ts";
 import { int } from "../attributes.ts";
 import { attentionLayers } from "../attention.ts";
-import type { Builder} from "../builder.ts";
+import type { Builder } from "../builder.ts";
 import { trace } from "../builder.ts";
 import { constantOf } from "../constant.ts";
 import type { Graph } from "../graph.ts";
