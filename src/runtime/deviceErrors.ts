@@ -95,6 +95,7 @@ function textOf(error: unknown): string {
     .replace(/\s+/g, " ")
     .replace(/^.*ERROR_MESSAGE: /, "")
     .replace(/\/\S+\.(cc|h):\d+ .*?(?=(\[ONNXRuntimeError\]|Failed|Can|Could|The|Error|Invalid|std::))/g, "")
+    .replace(/OrtSessionOptionsAppendExecutionProvider_\w+: /, "")
     .replace(/\[ONNXRuntimeError\] : \d+ : \w+ : /g, "")
     .trim();
 }

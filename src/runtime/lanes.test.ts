@@ -1,5 +1,6 @@
-import { afterAll, describe, expect, test } from "vitest";
-import { UsageError } from "../base/errors.ts";
+import type { Worker } from "node:worker_threads";
+import { afterAll, describe, expect, test, vi } from "vitest";
+import { FairleadError, UsageError } from "../base/errors.ts";
 import { trace } from "../graph/builder.ts";
 import { matmul } from "../graph/ops/linear.ts";
 import { lanesRuntime } from "./lanes.ts";
@@ -42,4 +43,61 @@ test("disposing of it waits for what is still running", async () => {
   const running = [program.run({ x }), program.run({ x }), program.run({ x })];
   await busy.dispose();
   for (const { y } of await Promise.all(running)) expect(y.data[0]).toBe(65536);
+});
+
+describe("a lane that dies", () => {
+  const graph = trace({ x: { shape: [8, 8] } }, ({ x }) => ({ y: matmul(x, x) }));
+  const x = { data: new Float32Array(64).fill(1), shape: [8, 8] };
+
+  /** A runtime of two lanes, and their threads. */
+  const watched = () => {
+    const workers: Worker[] = [];
+    const collect = (worker: Worker): void => void workers.push(worker);
+    process.on("worker", collect);
+    const runtime = lanesRuntime({ lanes: 2 });
+    return vi
+      .waitUntil(() => workers.length === 2)
+      .then(() => {
+        process.off("worker", collect);
+        return { runtime, workers };
+      });
+  };
+
+  test("fails what it was asked, in one sentence, and does not hang", async () => {
+    const { runtime, workers } = await watched();
+    const program = await runtime.compile(graph);
+    const ended = workers.map((worker) => worker.terminate());
+    await expect(program.run({ x })).rejects.toThrow(FairleadError);
+    await Promise.all(ended);
+    await expect(program.run({ x })).rejects.toThrow(
+      /^running "graph" failed: its worker thread ended \(exit code 1\); open the runtime again$/,
+    );
+    await expect(runtime.compile(graph)).rejects.toThrow(
+      /^ONNX Runtime refused the graph "graph": its worker thread/,
+    );
+    await program.dispose();
+    await runtime.dispose();
+  });
+
+  test("leaves nothing of a graph open in the others", async () => {
+    const { runtime, workers } = await watched();
+    await workers[0].terminate();
+    const sent = vi.spyOn(workers[1], "postMessage");
+    await expect(runtime.compile(graph)).rejects.toThrow(FairleadError);
+    expect(sent.mock.calls.map(([message]) => (message as { kind: string }).kind)).toEqual(["open", "close"]);
+    await runtime.dispose();
+  });
+});
+
+test("await using ends programs and lanes, and what is used after says so", async () => {
+  const graph = trace({ x: { shape: [1] } }, ({ x }) => ({ y: x.builder.apply("Exp", [x])[0] }));
+  const kept = lanesRuntime({ lanes: 1 });
+  const program = await (async () => {
+    await using inner = kept;
+    return await inner.compile(graph);
+  })();
+  await expect(program.run({ x: { data: new Float32Array(1), shape: [1] } })).rejects.toThrow("disposed of");
+  await expect(kept.compile(graph)).rejects.toThrow(
+    '"graph" cannot be compiled: its runtime was disposed of',
+  );
 });
