@@ -51,10 +51,19 @@ export { selectLayers } from "./perturb/selectLayers.ts";
 export function perturbing(graph: Graph, builder: Builder, how: Perturbation): Intercept {
   checkPerturbation(how);
   if (how.kind === "weight-noise") return interceptOf(weightNoise(graph, builder, how));
+  return perturbingLayers(graph, builder, how, selectLayers(listLayers(graph), how.layers, how.attention));
+}
+
+function perturbingLayers(
+  graph: Graph,
+  builder: Builder,
+  how: OfLayer,
+  layers: readonly Target["layer"][],
+): Intercept {
   const found = structureOf(graph);
-  const sites = selectLayers(listLayers(graph), how.layers, how.attention).flatMap((layer) => {
+  const sites = layers.flatMap((layer) => {
     const structure = found.layers[layer.index];
-    const sizes = (): Target["layer"] & Sizes => attentionLayers(graph)[layer.index];
+    const sizes = (): Sizes => attentionLayers(graph)[layer.index];
     return sitesOf({ layer, structure, found, inputs: graph.inputs, builder, sizes }, how);
   });
   return interceptOf(sites);
@@ -112,19 +121,28 @@ function siteOf(target: Target, how: Exclude<OfLayer, Skip | ShuffleTokens>): Si
   }
 }
 
-/** Kinds that change what surrounds an attention, and want fused operators around it written out. */
-const surrounding: ReadonlySet<string> = new Set([
-  ...["zero-attention", "skip-attention", "skip-feed-forward", "skip-block", "shuffle-tokens"],
-]);
-
 /**
  * The graph perturbed; its dimensions are bound. What is drawn at random are further inputs, see `randomInput` and
- * `drawRandomInputs`. Throws UsageError as `perturbing` does.
+ * `drawRandomInputs`. Fused operators around an attention are written out where the perturbation is of them (skipped blocks).
+ * Throws UsageError as `perturbing` does.
  */
 export function perturb(graph: Graph, how: Perturbation): Graph {
   const open = surrounding.has(how.kind) ? decompose(graph) : graph;
   const builder = builderFor(open);
   const inputs = declareInputs(open, builder);
-  const outputs = replay(open, builder, inputs, perturbing(open, builder, how));
+  const outputs = replay(open, builder, inputs, perturbingOpen(graph, open, builder, how));
   return { ...builder.build(outputs, { name: graph.name }), metadata: graph.metadata };
+}
+
+/** Kinds that change what surrounds an attention. */
+const surrounding: ReadonlySet<string> = new Set([
+  ...["zero-attention", "skip-attention", "skip-feed-forward", "skip-block", "shuffle-tokens"],
+]);
+
+/** `perturbing` of a graph whose fused operators were written out, with the layers chosen by the names they had before. */
+function perturbingOpen(graph: Graph, open: Graph, builder: Builder, how: Perturbation): Intercept {
+  if (open === graph || how.kind === "weight-noise") return perturbing(open, builder, how);
+  checkPerturbation(how);
+  const layers = selectLayers(listLayers(graph), how.layers, how.attention);
+  return perturbingLayers(open, builder, how, layers);
 }

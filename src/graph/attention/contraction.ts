@@ -1,6 +1,5 @@
-import { stringOf } from "../attributes.ts";
+import { floatOf, intOf, stringOf } from "../attributes.ts";
 import type { Node } from "../graph.ts";
-import { intOf } from "../attributes.ts";
 
 /**
  * Axes are counted from the end (-1 is the last), so that they are known without the rank. Those of a MatMul are its
@@ -33,6 +32,12 @@ export interface ContextProduct {
 
 /** The product of queries and keys that a node is: [..., queries, keys]; null for any other node. */
 export function scoresProduct(node: Node): ScoresProduct | null {
+  const fused = fusedMatMul(node);
+  if (fused) {
+    if (fused.transA || fused.batchA) return null;
+    const keyTokens = fused.transB ? -2 : -1;
+    return { node, queryInput: 0, keyInput: 1, queryTokens: -2, queryChannels: -1, keyTokens };
+  }
   if (node.domain !== "") return null;
   if (node.op === "MatMul") {
     return { node, queryInput: 0, keyInput: 1, queryTokens: -2, queryChannels: -1, keyTokens: -1 };
@@ -69,9 +74,10 @@ export function scoresProduct(node: Node): ScoresProduct | null {
  * `transposed`: the map comes as [..., keys, queries].
  */
 export function contextProduct(node: Node, mapInput: number, transposed: boolean): ContextProduct | null {
-  if (node.domain !== "" || mapInput > 1) return null;
+  const fused = fusedMatMul(node);
+  if (mapInput > 1 || (fused ? !fused.plain : node.domain !== "")) return null;
   const valueInput = 1 - mapInput;
-  if (node.op === "MatMul" || (node.op === "Gemm" && plainGemm(node))) {
+  if (fused || node.op === "MatMul" || (node.op === "Gemm" && plainGemm(node))) {
     if (transposed !== (mapInput === 1)) return null;
     const tokens = mapInput === 0 ? -2 : -1;
     const shared = { node, mapInput, valueInput, order: null, contextHeads: -3 };
@@ -99,6 +105,17 @@ export function contextProduct(node: Node, mapInput: number, transposed: boolean
     contextHeads: heads === undefined ? -3 : fromEnd(output, heads),
     order: order.every((axis, i) => axis === i) ? null : order,
   };
+}
+
+/** What ONNX Runtime's product with transposes and a factor does with its operands; null for other nodes. */
+function fusedMatMul(
+  node: Node,
+): { transA: boolean; transB: boolean; batchA: boolean; plain: boolean } | null {
+  if (node.op !== "FusedMatMul" || node.domain !== "com.microsoft") return null;
+  const is = (name: string): boolean => intOf(node, name, 0) === 1;
+  const [transA, transB, batchA] = [is("transA"), is("transB"), is("transBatchA")];
+  const plain = !(transA || transB || batchA || is("transBatchB")) && floatOf(node, "alpha", 1) === 1;
+  return { transA, transB, batchA, plain };
 }
 
 function plainGemm(node: Node): boolean {

@@ -17,8 +17,12 @@ export function moduleOf(node: Node): string {
   if (scopes !== undefined) return scopesOf(scopes).at(-2) ?? "";
   const namespace = node.metadata?.namespace;
   if (namespace !== undefined) return namespaceModule(namespace);
-  const path = node.name.replace(/^\//, "").split("/");
-  return path.slice(0, -1).join(".");
+  return moduleOfPath(node.name);
+}
+
+/** The module in a name such as "/mid_block/attentions.0/MatMul_1": "mid_block.attentions.0". */
+export function moduleOfPath(name: string): string {
+  return name.replace(/^\//, "").split("/").slice(0, -1).join(".");
 }
 
 /** Parts of "['', 'mid_block', 'mid_block.attentions.0', 'linear']". */

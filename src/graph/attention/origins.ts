@@ -11,7 +11,10 @@ export interface Origin {
   readonly joined?: { readonly node: Node; readonly part: number };
 }
 
-const linear: ReadonlySet<string> = new Set(["MatMul", "Gemm", "Conv", "Einsum", "MatMulInteger"]);
+const linear: ReadonlySet<string> = new Set([
+  ...["MatMul", "Gemm", "Conv", "Einsum", "MatMulInteger"],
+  ...["FusedMatMul", "FusedGemm", "FusedConv", "NhwcConv"],
+]);
 
 /** Nodes whose first input is what they pass on: layouts, types, parts, norms. */
 const passing: ReadonlySet<string> = new Set([

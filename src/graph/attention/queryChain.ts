@@ -1,4 +1,5 @@
 import type { Structure } from "./structure.ts";
+import { projectsItself } from "./fused.ts";
 import { isLinear } from "./origins.ts";
 import type { Wiring } from "./wiring.ts";
 
@@ -13,6 +14,7 @@ const layouts: ReadonlySet<string> = new Set([
  * the scores itself (up to layout, bias and scale), else the name of the value before the first norm or rotary embedding.
  */
 export function projectedQueries(layer: Structure, wiring: Wiring): string | null {
+  if (projectsItself(layer.scores.node)) return null;
   let site: string | null = null;
   let name = layer.query;
   for (let node = wiring.producer(name); node && wiring.varies(name); node = wiring.producer(name)) {

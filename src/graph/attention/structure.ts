@@ -1,7 +1,7 @@
 import type { Graph, Node } from "../graph.ts";
 import { inlineFunctions } from "../inlineFunctions.ts";
 import { type Joint, Streams } from "./joint.ts";
-import { blockOf, commonModule, moduleOf, parametersOf } from "./modules.ts";
+import { blockOf, commonModule, moduleOf, moduleOfPath, parametersOf } from "./modules.ts";
 import { projectsItself } from "./fused.ts";
 import { type Origin, firstForm, isLinear, originsOf } from "./origins.ts";
 import { type Pattern, attentionPatterns } from "./pattern.ts";
@@ -76,12 +76,15 @@ function jointOf(origins: readonly Origin[], streams: Streams): Joint | null {
   return image === null ? null : { node, imagePart: parts[image] };
 }
 
-/** The module's name where the exporter left it: on the softmax's node, else in the names of the linear layers' weights. */
+/** The module's name where the exporter left it: on the softmax's node or value, else in the names of the linear layers' weights. */
 function moduleFor(pattern: Pattern, origins: readonly Origin[], wiring: Wiring): string {
-  const module = moduleOf(pattern.softmax);
+  // A fused operator takes the place of others: their values keep their names, "/attn1/Reshape_7_output_0".
+  const result = pattern.context.node.outputs[0];
+  const path = result.startsWith("/") ? moduleOfPath(result) : "";
+  const module = (pattern.fused && path) || moduleOf(pattern.softmax) || path;
   if (module !== "") return module;
   const layers = origins.flatMap(({ projection }) => projection ?? []);
-  const out = outProjection(pattern.context.node.outputs[0], wiring, 8);
+  const out = outProjection(result, wiring, 8);
   const parameters = new Set(
     [...layers, ...(out ? [out] : [])].flatMap((node) => parametersOf(node, wiring)),
   );

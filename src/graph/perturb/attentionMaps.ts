@@ -1,5 +1,6 @@
 import { UsageError } from "../../base/errors.ts";
 import { attentionLayers } from "../attention.ts";
+import { decompose } from "../decompose.ts";
 import type { Graph } from "../graph.ts";
 import { reduceMean, reduceSum } from "../ops/reduce.ts";
 import { reshape } from "../ops/reshape.ts";
@@ -25,11 +26,16 @@ export function mapOutput(layer: { readonly name: string }, give: "map" | "recei
 /** The graph with attention maps of chosen layers as further outputs, see `mapOutput`. Throws UsageError as `selectLayers`. */
 export function withAttentionMaps(graph: Graph, layers: LayerSelection, options: MapOptions = {}): Graph {
   const { give = "map", attention = "self" } = options;
-  const builder = builderFor(graph);
-  const inputs = declareInputs(graph, builder);
-  const chosen = selectLayers(attentionLayers(graph), layers, attention);
+  // An attention that is one operator has no map before it is written out; its name is the one it had.
+  const open = decompose(graph);
+  const insides = attentionLayers(open);
+  const chosen = selectLayers(attentionLayers(graph), layers, attention).map((layer) => {
+    return { ...layer, softmax: insides[layer.index].softmax };
+  });
+  const builder = builderFor(open);
+  const inputs = declareInputs(open, builder);
   const maps = new Map<string, Value>();
-  const outputs = replay(graph, builder, inputs, (node, given, { compute }) => {
+  const outputs = replay(open, builder, inputs, (node, given, { compute }) => {
     const found = chosen.filter(({ softmax }) => node.outputs.includes(softmax));
     if (found.length === 0) return null;
     const results = compute(given);

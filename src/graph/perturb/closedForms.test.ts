@@ -3,8 +3,7 @@ import { philox } from "../../base/philox.ts";
 import { sizeOf } from "../../base/tensor.ts";
 import { int } from "../attributes.ts";
 import { attentionLayers } from "../attention.ts";
-import type { Builder } from "../builder.ts";
-import { trace } from "../builder.ts";
+import { Builder, trace } from "../builder.ts";
 import { constantOf } from "../constant.ts";
 import type { Graph } from "../graph.ts";
 import { type InterpreterInput, interpret } from "../interpret.ts";
@@ -332,35 +331,39 @@ describe("a transformer", () => {
   });
 });
 
-describe("an attention that is one operator", () => {
+describe.each([
+  ["com.microsoft", "MultiHeadAttention", { num_heads: int(2) }],
+  ["", "Attention", { q_num_heads: int(2), kv_num_heads: int(2) }],
+])("an attention that is one operator, %s %s,", (domain, op, attributes) => {
   const dims = [2, 6, 8];
   const parts = { q: { shape: dims }, k: { shape: dims }, v: { shape: dims } };
-  const fused = trace(parts, ({ q, k, v }, builder: Builder) => ({
-    y: builder.apply("MultiHeadAttention", [q, k, v], {
-      domain: "com.microsoft",
-      attributes: { num_heads: int(2) },
-      name: "attn/fused",
-    })[0],
-  }));
+  const traced = (network: (q: Value, k: Value, v: Value) => Value): Graph => {
+    const builder = new Builder(23);
+    const [q, k, v] = Object.entries(parts).map(([name, { shape }]) => builder.input(name, "float32", shape));
+    return builder.build({ y: network(q, k, v) });
+  };
+  const fused = traced(
+    (q, k, v) => q.builder.apply(op, [q, k, v], { domain, attributes, name: "attn/fused" })[0],
+  );
   const split = (x: Value): Value => transpose(reshape(x, [2, 6, 2, 4]), [0, 2, 1, 3]);
-  const open = trace(parts, ({ q, k, v }, builder) =>
-    builder.scope("attn", () => {
+  const open = traced((q, k, v) =>
+    q.builder.scope("attn", () => {
       const context = matmul(softmax(mul(matmul(split(q), swapLast(split(k))), 0.5)), split(v));
-      return { y: reshape(transpose(context, [0, 2, 1, 3]), dims) };
+      return reshape(transpose(context, [0, 2, 1, 3]), dims);
     }),
   );
   const given = { q: normal(dims, 51), k: normal(dims, 52), v: normal(dims, 53) };
   const runtime = nodeRuntime({ threads: 1 });
 
-  async function run(graph: Graph): Promise<ArrayLike<number>> {
+  async function run(graph: Graph, output = "y"): Promise<ArrayLike<number>> {
     const program = await runtime.compile(graph);
     const feeds = graph.inputs.map(({ name }): [string, RuntimeTensor] => [
       name,
       { data: Float32Array.from(given[name as "q"].data), shape: dims },
     ]);
-    const { y } = await program.run(Object.fromEntries(feeds));
+    const results = await program.run(Object.fromEntries(feeds));
     await program.dispose();
-    return y.data as Float32Array;
+    return results[output].data as Float32Array;
   }
 
   test.each([
@@ -372,6 +375,14 @@ describe("an attention that is one operator", () => {
     const perturbed = await run(perturb(fused, only(how)));
     expect(perturbed).toBeAllClose(await run(perturb(open, only(how))), { abs: 1e-5 });
     expect(perturbed).not.toBeAllClose(await run(fused), { abs: 1e-2 });
+  });
+
+  test("hands out the map of the written-out one, under its own name", async () => {
+    const [layer] = attentionLayers(fused);
+    expect(layer).toMatchObject({ name: "attn", heads: 2, headSize: 4, queries: 6, keys: 6 });
+    const map = (graph: Graph): ReturnType<typeof run> =>
+      run(withAttentionMaps(graph, "all", { attention: "any" }), mapOutput(layer));
+    expect(await map(fused)).toBeAllClose(await map(open), { abs: 1e-6 });
   });
 });
 

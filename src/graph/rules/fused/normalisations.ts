@@ -34,8 +34,9 @@ function withSum(site: CallSite, y: Value, sum: Value): readonly Value[] {
   return [y, kept, kept, sum].slice(0, site.outputCount);
 }
 
+/** x is what a linear layer gives whose bias this is: so what is added to the stream is whole, and can be replaced. */
 const sumOf = (x: Value, skip: Value, bias: Value | null | undefined): Value =>
-  bias ? add(add(x, skip), bias) : add(x, skip);
+  add(bias ? add(x, bias) : x, skip);
 
 /** Group norm of images, with SiLU behind it where the node asks for it. */
 function normaliseGroups(site: CallSite, x: Value, gamma: Value, beta: Value): Value {
