@@ -16,6 +16,10 @@ const device = new Option(
   "--device <name>",
   "where networks run: cpu, webgpu or cuda; auto takes a graphics card if there is one, and says so (default: cpu)",
 );
+const bind = new Option(
+  "--bind <name=size>",
+  "sizes of open dimensions, as in batch=2,height=64; a batch is 1 where nothing is said; may be repeated",
+).argParser(collect);
 const json = new Option("--json", "print one JSON object and nothing else on standard output");
 const quiet = new Option("--quiet", "no progress on standard error");
 const overwrite = new Option(
@@ -132,6 +136,45 @@ export function makeProgram(io: Io, finish: (exitCode: number) => void): Command
       finish(await runCompare(io, models, options));
     });
 
+  command(
+    "inspect <model>",
+    "say what is in a graph: inputs, operators, parameters, cost, attention",
+    inspectNotes,
+  )
+    .addOption(bind)
+    .addOption(json)
+    .action(async (model: string, options: unknown) => {
+      const { runInspect } = await import("./commands/inspect.ts");
+      finish(await runInspect(io, model, options));
+    });
+
+  command(
+    "rewrite <model>",
+    "write a graph bound, perturbed, merged, differentiated or simplified, for any runtime",
+    rewriteNotes,
+  )
+    .addOption(bind)
+    .addOption(
+      new Option(
+        "--perturb <how>",
+        "KIND[:KEY=VALUE,...] as in identity:layers=mid; may be repeated",
+      ).argParser(collect),
+    )
+    .option("--merge", "the plain and the perturbed network in one graph, what they share computed once")
+    .addOption(
+      new Option(
+        "--gradient <input>",
+        "INPUT or OUTPUT:INPUT: also the gradient of the sum of the output; may be repeated",
+      ).argParser(collect),
+    )
+    .option("--simplify", "compute constant parts, share equal ones, drop unused ones")
+    .option("-o, --output <file>", "the .onnx file to write")
+    .addOption(json)
+    .action(async (model: string, options: unknown) => {
+      const { runRewrite } = await import("./commands/rewrite.ts");
+      finish(await runRewrite(io, model, options));
+    });
+
   command("methods [name]", "list the guidance methods, or print the options of one", methodNotes)
     .addOption(json)
     .action((name: string | undefined, options: unknown) => finish(runMethods(io, name, options)));
@@ -207,6 +250,27 @@ methods nor --threads change a sample. A method that a model cannot take is list
 Examples:
   fairlead compare
   fairlead compare fashion-mnist --guidance none cfg:2 pag:1 cfg:2+pag:1 --seeds 0-15`;
+
+const inspectNotes = `
+MODEL is an .onnx file, a folder with one (of a pipeline: its unet or transformer), or a model of ours by name. Weights in files
+beside the model are not read. Operations are 2 for each multiply-add; they need every dimension's size (--bind).
+
+Examples:
+  fairlead inspect fashion-mnist
+  fairlead inspect unet/model.onnx --bind batch=2,height=64,width=64,sequence=77 --json`;
+
+const rewriteNotes = `
+MODEL is as for fairlead inspect, which lists the attention layers by index, name and position. First --bind, then --perturb (one
+after the other, or with --merge as branches beside the plain network), then --gradient, then --simplify. The result is a standard
+ONNX file (opset 18 or the model's own, if higher); what a perturbation draws at random is a further input of the graph.
+
+Kinds: identity, soft-identity (u), uniform, random-mask (p, seed), off-diagonal-mask (p, seed), attention-dropout (p, seed),
+blur-queries (sigma, grid=HxW), zero-attention, skip-attention, skip-feed-forward, skip-block, shuffle-tokens (seed), and
+weight-noise (std, seed, weights); all but the last take layers=down|mid|up|NAME|INDEX|all and attention=self|cross|any.
+
+Examples:
+  fairlead rewrite unet/model.onnx --bind batch=1,height=64,width=64,sequence=77 --perturb identity:layers=mid --merge -o pag.onnx
+  fairlead rewrite classifier.onnx --gradient logits:x -o gradient.onnx`;
 
 const methodNotes = `
 Examples:

@@ -56,14 +56,21 @@ export function costOf(graph: Graph): Cost {
   const builder = builderFor(graph);
   const outputs = Object.values(replay(graph, builder, declareInputs(graph, builder)));
   const nodes = callsOf(outputs).map(costOfCall);
-  const weights = [...graph.initializers.values()];
   return {
     flops: total(nodes, ({ flops }) => flops),
-    parameters: total(weights, ({ dtype, shape }) => (counting.has(dtype) ? 0 : sizeOf(shape))),
-    weightBytes: total(weights, bytesOf),
+    ...weightsOf(graph),
     activationBytes: total(nodes, ({ activationBytes }) => activationBytes),
     byOperator: summedByOperator(nodes),
     nodes,
+  };
+}
+
+/** What a graph holds; of one whose dimensions are open too. */
+export function weightsOf({ initializers }: Graph): Pick<Cost, "parameters" | "weightBytes"> {
+  const weights = [...initializers.values()];
+  return {
+    parameters: total(weights, ({ dtype, shape }) => (counting.has(dtype) ? 0 : sizeOf(shape))),
+    weightBytes: total(weights, bytesOf),
   };
 }
 
