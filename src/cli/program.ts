@@ -168,6 +168,10 @@ export function makeProgram(io: Io, finish: (exitCode: number) => void): Command
       ).argParser(collect),
     )
     .option("--simplify", "compute constant parts, share equal ones, drop unused ones")
+    .option(
+      "--optimise",
+      "simplify, and put faster operators in for ONNX Runtime's CPU; last, for it cannot be undone",
+    )
     .option("-o, --output <file>", "the .onnx file to write")
     .addOption(json)
     .action(async (model: string, options: unknown) => {
@@ -261,7 +265,7 @@ Examples:
 
 const rewriteNotes = `
 MODEL is as for fairlead inspect, which lists the attention layers by index, name and position. First --bind, then --perturb (one
-after the other, or with --merge as branches beside the plain network), then --gradient, then --simplify. The result is a standard
+after the other, or with --merge as branches beside the plain network), then --gradient, then --simplify or --optimise. The result is a standard
 ONNX file (opset 18 or the model's own, if higher); what a perturbation draws at random is a further input of the graph.
 
 Kinds: identity, soft-identity (u), uniform, random-mask (p, seed), off-diagonal-mask (p, seed), attention-dropout (p, seed),

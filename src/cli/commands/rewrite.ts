@@ -2,6 +2,7 @@ import { z } from "zod";
 import { UsageError } from "../../base/errors.ts";
 import type { Graph } from "../../graph/graph.ts";
 import { mergeBranches } from "../../graph/merge.ts";
+import { optimise } from "../../graph/optimise/optimise.ts";
 import { type Perturbation, perturb } from "../../graph/perturb.ts";
 import { bindShapes, differentiate, simplify } from "../../graph/transform.ts";
 import { openGraph } from "../../models/openGraph.ts";
@@ -21,42 +22,38 @@ const options = {
   merge: z.boolean().default(false),
   gradient: texts,
   simplify: z.boolean().default(false),
+  optimise: z.boolean().default(false),
   output: z.string().min(1, "the name of a file").optional(),
 };
 
 /** `fairlead rewrite MODEL ... -o OUT`: a graph bound, perturbed, merged, differentiated or simplified, as an .onnx file. */
 export async function runRewrite(io: Io, model: string, given: unknown): Promise<number> {
-  const {
-    json,
-    bind,
-    perturb: how,
-    merge,
-    gradient,
-    simplify: simpler,
-    output,
-  } = readOptions(options, given);
+  const wanted = readOptions(options, given);
+  const { output, bind } = wanted;
   if (output === undefined) throw new UsageError("rewrite needs a file to write: add -o OUT.onnx");
-  if (how.length + gradient.length + Object.keys(bind).length === 0 && !simpler) {
+  const shaped = wanted.perturb.length + wanted.gradient.length > 0 || wanted.simplify || wanted.optimise;
+  if (!shaped && Object.keys(bind).length === 0) {
     throw new UsageError(
-      "rewrite changes nothing as it stands: add --perturb, --gradient, --bind or --simplify; fairlead rewrite --help has examples",
+      "rewrite changes nothing as it stands: add --perturb, --gradient, --bind, --simplify or --optimise; " +
+        "fairlead rewrite --help has examples",
     );
   }
-  const perturbations = how.map(parsePerturbation);
-  if (merge && perturbations.length === 0)
+  if (wanted.merge && wanted.perturb.length === 0)
     throw new UsageError("--merge puts the plain and the perturbed network in one graph: add --perturb");
+  const perturbations = wanted.perturb.map(parsePerturbation);
 
-  const opened = await openGraph(model);
   // A graph keeps its open dimensions where nothing needs their sizes.
-  const needsSizes = perturbations.length > 0 || gradient.length > 0 || simpler;
-  let graph = needsSizes ? bound(opened.graph, bind) : bindShapes(opened.graph, bind);
-  if (needsSizes) assertBound(graph, "rewriting");
-  graph = merge ? merged(graph, perturbations) : perturbations.reduce(perturb, graph);
-  for (const wanted of gradient) graph = withGradient(graph, wanted);
-  if (simpler) graph = simplify(graph);
+  const { graph: opened } = await openGraph(model);
+  let graph = shaped ? bound(opened, bind) : bindShapes(opened, bind);
+  if (shaped) assertBound(graph, "rewriting");
+  graph = wanted.merge ? merged(graph, perturbations) : perturbations.reduce(perturb, graph);
+  graph = wanted.gradient.reduce(withGradient, graph);
+  if (wanted.optimise) graph = optimise(graph);
+  else if (wanted.simplify) graph = simplify(graph);
 
   await saveOnnxFile(graph, output);
   const { inputs, outputs, nodes } = graph;
-  if (json) printJson(io, { file: output, inputs, outputs, nodes: nodes.length });
+  if (wanted.json) printJson(io, { file: output, inputs, outputs, nodes: nodes.length });
   else {
     print(io, `${output}: ${count(nodes.length)} nodes`);
     print(io, `  inputs   ${inputs.map(typeText).join(", ")}`);
