@@ -1,5 +1,4 @@
 /** Gradient cases that fail as yet, each with what it waits for. Take out what passes: the test fails on it. */
 export const waiting: Readonly<Record<string, string>> = {
   gridsample_opset20: "a rule for GridSample",
-  nonzero_path: "a rule for NonZero",
 };

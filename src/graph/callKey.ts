@@ -13,7 +13,9 @@ export function callKey(op: string, inputs: readonly (Value | null)[], options: 
     .sort()
     .map((key) => `${key}=${attributeKey(attributes[key])}`);
   // What an operator without a rule does is not known: it may draw random numbers. Only the same node is the same call.
-  const node = types ? ` of node ${identityOf(attributes)}` : "";
+  const node = types
+    ? ` of node ${identityOf(attributes)} to ${types.map(({ shape }) => shape.join(",")).join("|")}`
+    : "";
   const around = [...(captured?.values() ?? [])].map(({ name }) => name).join("|");
   return `${domain}:${op}(${names})(${around})[${tags.join(";")}]${outputs}${node}`;
 }

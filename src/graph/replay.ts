@@ -9,6 +9,7 @@ import type { Attributes, Graph, NamedType, Node, OtherType, Subgraph } from "./
 import { inlineFunctions } from "./inlineFunctions.ts";
 import type { InferredType } from "./rule.ts";
 import { findRule } from "./rules/index.ts";
+import { type Counts, OpenShapeError, closeShapes } from "./openShapes.ts";
 import { type Scope, scopeOf } from "./scope.ts";
 import { check } from "./shapes.ts";
 import { denseOf } from "./sparse.ts";
@@ -57,7 +58,9 @@ export function replay(
     values.set(name, inputs[name]);
   }
   const context = { builder, opset: inlined.opset || builder.opset, intercept };
-  const outputs = inGraph(graph, () => replayBody(inlined, values, context));
+  const outputs = inGraph(graph, () =>
+    closeShapes(graph, (counts) => replayBody(inlined, scopeOf(values), { ...context, counts })),
+  );
   return Object.fromEntries(graph.outputs.map(({ name }, i) => [name, outputs[i]]));
 }
 
@@ -76,6 +79,8 @@ interface Context {
   /** Operator set of the nodes that are replayed. */
   readonly opset: number;
   readonly intercept?: Intercept;
+  /** Elements that nodes with an open shape are taken to find. */
+  readonly counts?: Counts;
 }
 
 /** The outputs of a graph, or of a body, whose inputs have their values already. */
@@ -121,8 +126,25 @@ function compute(
     outputs: node.outputs.length,
     name: name || op,
     metadata,
-    ...(findRule(op, domain) ? {} : carried(node, inputs, values, body, context)),
+    ...(findRule(op, domain)
+      ? closed(node, inputs, body, context)
+      : carried(node, inputs, values, body, context)),
   });
+}
+
+/** The types of a node whose shape is open, as the graph tells them or as it is taken to be. */
+function closed(
+  node: Node,
+  [x]: readonly (Value | null)[],
+  body: Subgraph,
+  { counts }: Context,
+): Pick<ApplyOptions, "types"> {
+  if (node.op !== "NonZero" || !x || x.constant) return {};
+  const declared = declaredTypes(node, body);
+  if (declared) return { types: declared };
+  const count = counts?.get(node.outputs[0]);
+  if (count === undefined) throw new OpenShapeError(node, node.outputs[0]);
+  return { types: [{ dtype: "int64", shape: [x.shape.length, count] }] };
 }
 
 // --- Nodes without a rule.

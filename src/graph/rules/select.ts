@@ -1,8 +1,8 @@
-import { UsageError } from "../../base/errors.ts";
 import { intOf } from "../attributes.ts";
 import { numbersOf } from "../constant.ts";
 import { gather } from "../ops/indexing.ts";
 import { reshape } from "../ops/reshape.ts";
+import { OpenShapeError } from "../openShapes.ts";
 import type { CallSite, HostInput, RuleFamily, RuleInput } from "../rule.ts";
 import { axisOf, check, generate, knownNumbers, stridesOf } from "../shapes.ts";
 import type { Value } from "../value.ts";
@@ -42,13 +42,10 @@ function evaluateTop(site: CallSite, x: HostInput, count: number): [Float64Array
 
 // --- Operators whose output's shape depends on their input's numbers
 
-/** The numbers of an input that decides the output's shape. Throws UsageError naming the node when it is not known. */
+/** The numbers of an input that decides the output's shape. Throws OpenShapeError when they are not known. */
 function deciding(site: CallSite, x: RuleInput): Float64Array {
   if (x.constant) return numbersOf(x.constant);
-  throw new UsageError(
-    `the shape of what operator "${site.op}" (node "${site.name}") gives depends on numbers that are known at run time ` +
-      `only: choose with Where or a mask, or make what it selects by a constant`,
-  );
+  throw new OpenShapeError(site);
 }
 
 const places = (numbers: ArrayLike<number>): number[] =>
