@@ -29,6 +29,25 @@ const branches: Branch<Labels>[] = [
   { condition: null, perturbation: masked },
 ];
 
+describe("the plan of a denoiser", () => {
+  const denoiser = denoiserOn(nodeRuntime({ threads: 1 }), 4);
+  afterAll(() => denoiser.dispose());
+
+  test("two plain conditions are one batch of two evaluations", () => {
+    const { steps, evaluations } = denoiser.plan([{ condition: labels }, { condition: null }], 5);
+    expect(evaluations).toBeAllClose(2, { rel: 1e-12 });
+    expect(steps[0]).toContain("2 conditions as one batch of 10 rows");
+    expect(steps[0]).toContain("in 3 runs");
+  });
+
+  test("a perturbed branch costs what comes after the first perturbed layer", () => {
+    const plan = denoiser.plan([{ condition: labels }, { condition: labels, perturbation: identity }], 5);
+    expect(plan.evaluations).toBeGreaterThan(1);
+    expect(plan.evaluations).toBeLessThan(2);
+    expect(plan.steps.join(" ")).toContain("all before it shared");
+  });
+});
+
 describe("a network as a denoiser", () => {
   const denoiser = denoiserOn(nodeRuntime({ threads: 1 }));
   afterAll(() => denoiser.dispose());

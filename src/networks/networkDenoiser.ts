@@ -5,6 +5,7 @@ import type { Preconditioning } from "../diffusion/preconditioning.ts";
 import { type AttentionLayer, attentionLayers } from "../graph/attention.ts";
 import { Builder } from "../graph/builder.ts";
 import type { Graph, NamedType } from "../graph/graph.ts";
+import { mergeBranches } from "../graph/merge.ts";
 import { type Perturbation, drawRandomInputs, perturbationKey, perturbing } from "../graph/perturb.ts";
 import { declareInputs, replay } from "../graph/replay.ts";
 import type { Value } from "../graph/value.ts";
@@ -26,7 +27,17 @@ export interface NetworkDenoiser extends Denoiser<Labels> {
   readonly attention: readonly AttentionLayer[];
   /** Classes of the condition; 0 for an unconditional network. */
   readonly classes: number;
+  /** How `denoise` would compute some branches for a number of rows, and why. Computes nothing. */
+  plan(branches: readonly Branch<Labels>[], rows: number): BranchPlan;
   dispose(): Promise<void>;
+}
+
+/** What is computed together. */
+export interface BranchPlan {
+  /** One sentence for every run of the network and every continuation of it. */
+  readonly steps: readonly string[];
+  /** Operations of all branches, in evaluations of the plain network for one condition. */
+  readonly evaluations: number;
 }
 
 export interface NetworkDenoiserOptions {
@@ -117,6 +128,32 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
         });
       }
       return branches.map((branch) => results.get(branch)!);
+    },
+    plan(branches, count) {
+      const groups = groupBranches(branches).map(({ conditions, perturbations }) => {
+        const outputs = perturbations.map((perturbation, i) => ({
+          name: perturbation ? `perturbed ${i}` : "plain",
+          ...(perturbation && { perturbation }),
+        }));
+        const { steps, evaluations } = mergeBranches(plain(1), outputs).plan();
+        const batch = conditions.length * count;
+        const pieces = Math.ceil(batch / maxRows);
+        const together =
+          conditions.length === 1
+            ? `1 condition, ${batch} rows`
+            : `${conditions.length} conditions as one batch of ${batch} rows, because they ask for the same outputs`;
+        return {
+          steps: [
+            `${together}, in ${pieces} ${pieces === 1 ? "run" : "runs"}; for each condition:`,
+            ...steps,
+          ],
+          evaluations: conditions.length * evaluations,
+        };
+      });
+      return {
+        steps: groups.flatMap(({ steps }) => steps),
+        evaluations: groups.reduce((sum, group) => sum + group.evaluations, 0),
+      };
     },
     async dispose() {
       const made = await Promise.all([...programs.values()].map(({ program }) => program));
