@@ -141,5 +141,5 @@ function numbers(entries: ReadonlyMap<string, SafetensorsEntry>, name: string): 
 }
 
 function tensorOf(entry: SafetensorsEntry): RuntimeTensor {
-  return { data: toTypedArray(entry) as Float32Array, shape: entry.shape };
+  return { data: toTypedArray(entry), shape: entry.shape };
 }
