@@ -6,7 +6,7 @@ import type { Attribute, DataType, Graph } from "./graph.ts";
 import { interpret } from "./interpret.ts";
 import { simplify } from "./transform.ts";
 
-const x = { data: Float32Array.from({ length: 12 }, (_, i) => Math.sin(3 * i)), shape: [2, 1, 6] };
+const data = Float32Array.from({ length: 12 }, (_, i) => Math.sin(3 * i));
 
 interface Old {
   readonly name: string;
@@ -14,6 +14,8 @@ interface Old {
   readonly op: string;
   readonly attributes: Readonly<Record<string, Attribute>>;
   readonly outputs: readonly (readonly number[])[];
+  /** Of the input. Default [2, 1, 6]. */
+  readonly shape?: readonly number[];
   /** Default all float32. */
   readonly types?: readonly DataType[];
 }
@@ -82,7 +84,8 @@ const olds: readonly Old[] = [
     opset: 11,
     op: "Softmax",
     attributes: {},
-    outputs: [[2, 1, 6]],
+    shape: [2, 3, 2],
+    outputs: [[2, 3, 2]],
   },
   {
     name: "a log softmax over all axes",
@@ -163,7 +166,8 @@ const olds: readonly Old[] = [
 
 test.each(olds)(
   "$name means the same as ONNX Runtime takes it for",
-  async ({ opset, op, attributes, outputs, types }) => {
+  async ({ opset, op, attributes, outputs, types, shape = [2, 1, 6] }) => {
+    const x = { data, shape };
     const names = outputs.map((_, i) => `y${i}`);
     const graph: Graph = {
       ...empty,
