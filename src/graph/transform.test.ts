@@ -76,6 +76,43 @@ describe("bindShapes", () => {
     expect(bound.outputs[0].shape).toEqual([3, 4]);
   });
 
+  test("sizes follow from one another, in inputs, outputs and the types of values", () => {
+    const related: Graph = {
+      ...exported,
+      inputs: [{ name: "x", dtype: "float32", shape: ["batch", "4*h", 2] }],
+      outputs: [{ name: "y", dtype: "float32", shape: ["batch", "8*h"] }],
+      types: new Map([["flat", { name: "flat", dtype: "float32", shape: ["batch", "8*h"] }]]),
+    };
+    const ways: Record<string, number | number[]>[] = [
+      { batch: 3, h: 5 },
+      { batch: 3, "4*h": 20 },
+      { x: [3, 20, 2] },
+    ];
+    for (const sizes of ways) {
+      const bound = bindShapes(related, sizes);
+      expect(bound.inputs[0].shape).toEqual([3, 20, 2]);
+      expect(bound.outputs[0].shape).toEqual([3, 40]);
+      expect(bound.types!.get("flat")!.shape).toEqual([3, 40]);
+    }
+    expect(bindShapes(related, { h: 5 }).inputs[0].shape).toEqual(["batch", 20, 2]);
+    expect(() => bindShapes(related, { "4*h": 20, h: 4 })).toThrow('"h" cannot be 4 and 5');
+    expect(() => bindShapes(related, { h: 0.5 })).toThrow('"h" cannot be 0.5');
+    expect(() => bindShapes(related, { x: [3, 20, 3] })).toThrow(
+      'no input "x" can be of shape [3, 20, 3]; there are: x [batch, 4*h, 2]',
+    );
+  });
+
+  test("says that a dimension of an output follows from the inputs", () => {
+    const wider = {
+      ...exported,
+      outputs: [{ name: "y", dtype: "float32" as const, shape: ["batch", "width"] }],
+    };
+    expect(() => bindShapes(wider, { width: 4 })).toThrow(
+      'no input has a dimension "width": it is one of the output "y", and follows from those of the inputs; there are: batch',
+    );
+    expect(simplify(bindShapes(wider, { batch: 2 })).outputs[0].shape).toEqual([2, 4]);
+  });
+
   test("refuses a dimension that is not there, and unbound ones are asked for by name", () => {
     expect(() => bindShapes(exported, { rows: 3 })).toThrow(
       'no input has a dimension "rows"; there are: batch',

@@ -1,21 +1,78 @@
 import { UsageError } from "../base/errors.ts";
 import { expandFused } from "./decompose.ts";
+import { namesIn, sizeFrom, solveFor } from "./dimensions.ts";
 import { gradients } from "./gradients.ts";
 import type { Dim, Graph, NamedType, Subgraph } from "./graph.ts";
 import { builderFor, declareInputs, inGraph, replay } from "./replay.ts";
 import { mapBodies } from "./subgraphs.ts";
 
-/** The graph with named dimensions given their sizes. Throws UsageError for a name that the graph does not have. */
-export function bindShapes(graph: Graph, sizes: Readonly<Record<string, number>>): Graph {
-  const names = new Set(graph.inputs.flatMap(({ shape }) => shape.filter((dim) => typeof dim === "string")));
-  const unknown = Object.keys(sizes).find((name) => !names.has(name));
-  if (unknown !== undefined) {
-    throw new UsageError(
-      `no input has a dimension "${unknown}"; there are: ${[...names].join(", ") || "none"}`,
-    );
-  }
-  const bind = (dim: Dim): Dim => (typeof dim === "string" ? (sizes[dim] ?? dim) : dim);
+/**
+ * The graph with open dimensions given their sizes: by their names, `{ batch: 2, height: 16 }`, which dimensions such as
+ * "4*height" follow, or all of an input at once, `{ sample: [2, 4, 16, 16] }`.
+ *
+ * Throws UsageError for a name that no input has, and for sizes that contradict one another or the graph.
+ */
+export function bindShapes(graph: Graph, given: Readonly<Record<string, number | readonly number[]>>): Graph {
+  const sizes = sizesOf(graph, given);
+  const bind = (dim: Dim): Dim => (typeof dim === "string" ? (sizeFrom(dim, sizes) ?? dim) : dim);
   return withTypes(graph, (type) => ({ ...type, shape: type.shape.map(bind) }));
+}
+
+/** Sizes by name, checked. */
+function sizesOf(
+  graph: Graph,
+  given: Readonly<Record<string, number | readonly number[]>>,
+): Record<string, number> {
+  const open = graph.inputs.flatMap(({ shape }) => shape.filter((dim) => typeof dim === "string"));
+  const names = new Set(open.flatMap((dim) => [dim, ...namesIn(dim)]));
+  const sizes: Record<string, number> = {};
+  const set = (name: string, size: number): void => {
+    if ((sizes[name] ?? size) !== size || !Number.isInteger(size) || size < 0) {
+      throw new UsageError(
+        `the dimension "${name}" cannot be ${Object.hasOwn(sizes, name) ? `${sizes[name]} and ` : ""}${size}`,
+      );
+    }
+    sizes[name] = size;
+  };
+  for (const [name, size] of Object.entries(given)) {
+    if (typeof size !== "number") bindInput(graph, name, size, set);
+    else if (names.has(name)) set(name, size);
+    else throw unknownDimension(graph, name, [...names]);
+  }
+  for (const dim of open) {
+    // A size given for "4*h" is one for h too.
+    const solved = Object.hasOwn(sizes, dim) ? solveFor(dim, sizes[dim]) : null;
+    if (solved) set(...solved);
+  }
+  return sizes;
+}
+
+function bindInput(
+  graph: Graph,
+  name: string,
+  sizes: readonly number[],
+  set: (name: string, size: number) => void,
+): void {
+  const shape = graph.inputs.find((input) => input.name === name)?.shape;
+  const fits =
+    shape?.length === sizes.length && shape.every((dim, i) => typeof dim === "string" || dim === sizes[i]);
+  if (!fits) {
+    const known = graph.inputs.map((input) => `${input.name} [${input.shape.join(", ")}]`).join(", ");
+    throw new UsageError(`no input "${name}" can be of shape [${sizes.join(", ")}]; there are: ${known}`);
+  }
+  shape.forEach((dim, i) => {
+    if (typeof dim === "string") set(dim, sizes[i]);
+  });
+}
+
+function unknownDimension({ outputs }: Graph, name: string, names: readonly string[]): UsageError {
+  const follows = outputs.find(({ shape }) =>
+    shape.some((dim) => typeof dim === "string" && namesIn(dim).includes(name)),
+  );
+  const why = follows
+    ? `: it is one of the output "${follows.name}", and follows from those of the inputs`
+    : "";
+  return new UsageError(`no input has a dimension "${name}"${why}; there are: ${names.join(", ") || "none"}`);
 }
 
 /** A graph or a body with all types that it says changed, in its bodies too. */
