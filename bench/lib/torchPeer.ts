@@ -10,7 +10,7 @@ const SCRIPT = fileURLToPath(new URL("../peers/torch_peer.py", import.meta.url))
 export interface TorchPeer {
   /** For example "torch 2.13.0+cpu, 2 threads". */
   readonly name: string;
-  /** Builds a workload ("unet", "unet-channels-last" or "tree") and returns its number of parameters. */
+  /** Builds a workload ("unet", "unet-channels-last", "tree" or "sd") and returns its number of parameters. */
   open(workload: string, config?: object): Promise<number>;
   /** Runs `workload.action` so many times and returns the milliseconds of each. */
   run(action: string, times: number): Promise<number[]>;

@@ -29,7 +29,11 @@ def workload(name, config):
         from torch_tree import TreeWorkload
 
         return TreeWorkload(config)
-    raise ValueError(f"there is no workload {name!r}; there are unet, unet-channels-last and tree")
+    if name == "sd":
+        from torch_sd_unet import SdUNetWorkload
+
+        return SdUNetWorkload(config)
+    raise ValueError(f"there is no workload {name!r}; there are unet, unet-channels-last, tree and sd")
 
 
 def timed(action, times):

@@ -3,8 +3,8 @@
 Epsilon of latents [batch, 4, height, width] from a timestep and text [batch, 77, text_width]. At widths (320, 640, 1280, 1280)
 and text width 768 it has the 859,520,964 parameters of Stable Diffusion 1.5; the weights here are random.
 
-By hand: python torch_sd_unet.py FOLDER [SIZE] writes FOLDER/unet.onnx (opset 17, batch, height, width and sequence open) and the
-inputs and outputs of one call of torch at SIZE x SIZE, by which the ONNX file is checked.
+By hand: python torch_sd_unet.py FOLDER writes FOLDER/unet.onnx (opset 17; batch, height, width and sequence open), the same with
+attention written out as FOLDER/unet_written_out.onnx, and the inputs and outputs of one call of torch, by which they are checked.
 """
 
 import json
@@ -20,6 +20,7 @@ QUARTER = {"widths": [80, 160, 320, 320], "groups": 16, "heads": 8, "textWidth":
 FULL = {"widths": [320, 640, 1280, 1280], "groups": 32, "heads": 8, "textWidth": 768}
 FULL_PARAMETERS = 859_520_964
 TEXT_TOKENS = 77
+CHECKED_SIZE = 32
 
 
 def rescaled(x):
@@ -52,6 +53,7 @@ class Attention(nn.Module):
         super().__init__()
         self.heads = heads
         self.identity_rows = 0
+        self.written_out = False
         self.to_q = nn.Linear(width, width, bias=False)
         self.to_k = nn.Linear(source_width, width, bias=False)
         self.to_v = nn.Linear(source_width, width, bias=False)
@@ -72,8 +74,16 @@ class Attention(nn.Module):
             t.view(batch, -1, self.heads, width // self.heads).transpose(1, 2)
             for t in (self.to_q(x), self.to_k(source), self.to_v(source))
         )
-        h = F.scaled_dot_product_attention(q, k, v)
+        h = self.write_out(q, k, v) if self.written_out else F.scaled_dot_product_attention(q, k, v)
         return h.transpose(1, 2).reshape(batch, -1, width)
+
+    def write_out(self, q, k, v):
+        """As networks did it before there was one function for it: heads and batch as one axis, and an empty mask."""
+        batch, heads, tokens, size = q.shape
+        q, k, v = (t.reshape(batch * heads, -1, size) for t in (q, k, v))
+        empty = torch.zeros(batch * heads, tokens, k.shape[1]) * 0
+        scores = torch.baddbmm(empty, q, k.transpose(1, 2), beta=0, alpha=size**-0.5)
+        return torch.bmm(scores.softmax(dim=-1), v).reshape(batch, heads, -1, size)
 
 
 class GeGlu(nn.Module):
@@ -261,7 +271,7 @@ def inputs(config, rows, size, seed=1):
 
 
 class SdUNetWorkload:
-    """What guidance evaluates, in eager mode. In config: width's own keys, and size, height and width of the latents."""
+    """What guidance evaluates, in eager mode. In config: size, height and width of the latents, and what differs from QUARTER."""
 
     def __init__(self, config):
         self.config = {**QUARTER, **config}
@@ -296,11 +306,11 @@ class SdUNetWorkload:
         self.evaluate(1, perturbed=1)
 
 
-def export(config, folder, size):
-    """Writes FOLDER/unet.onnx, and as raw float32 the inputs of three rows and what torch makes of them, the last perturbed."""
+def export(config, folder):
+    """Writes the network and, as raw float32, inputs of three rows and what torch makes of them, the last perturbed in `guided`."""
     os.makedirs(folder, exist_ok=True)
     model = build(config)
-    example = inputs(config, 3, size)
+    example = inputs(config, 3, CHECKED_SIZE)
     with torch.no_grad():
         model.perturb_middle(1)
         guided = model(*example)
@@ -308,11 +318,19 @@ def export(config, folder, size):
         plain = model(*example)
     for name, tensor in {"sample": example[0], "text": example[2], "plain": plain, "guided": guided}.items():
         tensor.numpy().tofile(os.path.join(folder, f"{name}.f32"))
+    write_onnx(model, inputs(config, 2, CHECKED_SIZE), os.path.join(folder, "unet.onnx"))
+    for module in model.modules():
+        module.written_out = True
+    write_onnx(model, inputs(config, 2, CHECKED_SIZE), os.path.join(folder, "unet_written_out.onnx"))
+    return {"parameters": sum(p.numel() for p in model.parameters()), "size": CHECKED_SIZE, "torch": torch.__version__}
+
+
+def write_onnx(model, example, file):
     rows = {0: "batch_size"}
     torch.onnx.export(
         model,
-        inputs(config, 2, size),
-        os.path.join(folder, "unet.onnx"),
+        example,
+        file,
         input_names=["sample", "timestep", "encoder_hidden_states"],
         output_names=["out_sample"],
         dynamic_axes={
@@ -324,12 +342,10 @@ def export(config, folder, size):
         opset_version=17,
         dynamo=False,
     )
-    return {"parameters": sum(p.numel() for p in model.parameters()), "size": size, "torch": torch.__version__}
 
 
 if __name__ == "__main__":
-    target, side = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 32
-    made = export(QUARTER, target, side)
-    with open(os.path.join(target, "made.json"), "w") as file:
+    made = export(QUARTER, sys.argv[1])
+    with open(os.path.join(sys.argv[1], "made.json"), "w") as file:
         json.dump(made, file)
     print(json.dumps(made))

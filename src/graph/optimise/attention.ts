@@ -11,27 +11,29 @@ const LARGE = 1024 * 1024;
 
 /**
  * softmax(scale Q K') V with heads split and merged around it, as one operator on [batch, tokens, heads * size]:
- * `Attention` of opset 23, or for many tokens `MultiHeadAttention` of com.microsoft, which works in blocks that stay in the
- * cache. Both do without the transpositions; scales on Q, K and their product become one.
+ * `Attention` of opset 23, or from `large` queries times keys on `MultiHeadAttention` of com.microsoft, which works in blocks
+ * that stay in the cache. Both do without the transpositions; scales on Q, K and their product become one.
  */
-export const attention: Rewrite = {
+export const attentionBySize = (large: number): Rewrite => ({
   name: "attention",
   about:
-    "attention as one operator: Attention (opset 23), or MultiHeadAttention from 1,024 x 1,024 tokens on, which never holds the map",
+    "attention as one operator: Attention (opset 23), or MultiHeadAttention (com.microsoft) for many tokens",
   apply(call) {
     const found = mergedHeads(call);
     if (!found) return null;
     const { query, key, value, scale, heads } = found;
     const { builder, name } = call;
     const inputs = [query, key, value];
-    if (query.shape[1] * key.shape[1] >= LARGE) {
+    if (query.shape[1] * key.shape[1] >= large) {
       const attributes = { num_heads: int(heads), scale: float(scale) };
       return builder.apply("MultiHeadAttention", inputs, { domain: "com.microsoft", attributes, name });
     }
     const attributes = { q_num_heads: int(heads), kv_num_heads: int(heads), scale: float(scale) };
     return builder.apply("Attention", inputs, { attributes, name });
   },
-};
+});
+
+export const attention = attentionBySize(LARGE);
 
 interface Attention {
   /** [batch, tokens, heads * size] each. */
