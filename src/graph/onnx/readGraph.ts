@@ -219,6 +219,8 @@ export function readOpsets(imports: readonly OperatorSetIdProto[], reading: Read
   const versions = new Map<string, number>();
   for (const { domain: name, version } of imports) {
     const domain = standard(name);
+    if (version < 0n || version > Number.MAX_SAFE_INTEGER)
+      throw reading.wrong(`is damaged: it wants version ${version} of the operators of "${domain}"`);
     const known = versions.get(domain);
     if (known !== undefined && known !== Number(version))
       throw reading.wrong(

@@ -29,6 +29,8 @@ export function readOnnx(bytes: Uint8Array, { file = "the model", external }: Re
   if (!model.graph || model.opsetImport.length === 0)
     throw reading.wrong("holds no graph: it is not an ONNX model, or is cut short");
   const functions = model.functions.map((definition) => readFunction(definition, reading));
+  if (model.irVersion < 0n || model.irVersion > 1000n)
+    throw reading.wrong(`is damaged: it is of version ${model.irVersion} of the file format`);
   const origin = readOrigin(model, opset);
   const graph: Graph = {
     ...readGraph(model.graph, reading),
@@ -54,14 +56,15 @@ function readOrigin(model: ModelProto, opset: number): Origin | null {
   const { producerName: producer, producerVersion, domain, docString: doc } = model;
   const ours = originOf(opset);
   const modelVersion = Number(model.modelVersion);
+  const isSafe = Number.isSafeInteger(modelVersion);
   const origin: Origin = {
     irVersion: Number(model.irVersion) || ours.irVersion,
     ...(producer && { producer }),
     ...(producerVersion && { producerVersion }),
     ...(domain && { domain }),
-    ...(modelVersion && { modelVersion }),
+    ...(modelVersion !== 0 && isSafe && { modelVersion }),
     ...(doc && { doc }),
-    ...restOf(ModelProtoSchema, model, KNOWN),
+    ...restOf(ModelProtoSchema, model, isSafe ? [...KNOWN, "modelVersion"] : KNOWN),
   };
   const isOurs =
     Object.keys(origin).length === 2 && origin.irVersion === ours.irVersion && producer === ours.producer;
@@ -74,7 +77,6 @@ const KNOWN = [
   "producerName",
   "producerVersion",
   "domain",
-  "modelVersion",
   "docString",
   "graph",
   "metadataProps",

@@ -76,8 +76,8 @@ function sparseOf(
 /** Sizes of a tensor as numbers. Throws FileError for negative ones. */
 export function readDims(dims: readonly bigint[], name: string, reading: Reading): number[] {
   const shape = dims.map(Number);
-  if (shape.some((dim) => dim < 0))
-    throw reading.wrong(`is damaged: "${name}" has a negative size, [${shape.join(", ")}]`);
+  if (!shape.every((dim) => dim >= 0 && Number.isSafeInteger(dim)))
+    throw reading.wrong(`is damaged: "${name}" has a size that is none, [${shape.join(", ")}]`);
   return shape;
 }
 
