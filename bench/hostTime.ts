@@ -1,0 +1,60 @@
+/**
+ * How much time of a sampling step is not ONNX Runtime's: the sampler, guidance, and the wrapping of tensors?
+ *
+ *   npx tsx bench/hostTime.ts [rounds]
+ *
+ * The shipped models fashion-mnist (a UNet) and tree (an MLP) with their sampler (Heun's method) and classifier-free
+ * guidance, so two evaluations of two branches a step. Everything outside of session.run counts, on one thread.
+ */
+import * as ort from "onnxruntime-node";
+import { openModel } from "../src/models/model.ts";
+import { sample } from "../src/models/sample.ts";
+import { nodeRuntime } from "../src/runtime/node.ts";
+import { quantile } from "./lib/interleave.ts";
+
+/** Milliseconds inside session.run, in all. */
+let inside = 0;
+const create = ort.InferenceSession.create.bind(ort.InferenceSession) as (
+  ...given: unknown[]
+) => Promise<ort.InferenceSession>;
+Object.assign(ort.InferenceSession, {
+  create: async (...given: unknown[]) => {
+    const session = await create(...given);
+    const run = session.run.bind(session) as (...given: unknown[]) => Promise<never>;
+    session.run = async (...fed: unknown[]) => {
+      const start = performance.now();
+      const results = await run(...fed);
+      inside += performance.now() - start;
+      return results;
+    };
+    return session;
+  },
+});
+
+const rounds = Number(process.argv[2] ?? 9);
+const STEPS = 33;
+for (const name of ["fashion-mnist", "tree"]) {
+  const model = await openModel(nodeRuntime({ threads: 1 }), name);
+  for (const batch of [1, 16]) {
+    const seeds = Array.from({ length: batch }, (_, i) => i);
+    const outside: number[] = [];
+    const whole: number[] = [];
+    for (let round = -3; round < rounds; round++) {
+      // From the end of the first step on: what is made once is not a step's.
+      const steps = sample(model, { seeds, guidance: "cfg:2", sampler: "heun", steps: STEPS });
+      await steps.next();
+      const start = performance.now();
+      inside = 0;
+      while (!(await steps.next()).done);
+      const all = performance.now() - start;
+      if (round < 0) continue;
+      whole.push((1000 * all) / (STEPS - 1));
+      outside.push((1000 * (all - inside)) / (STEPS - 1));
+    }
+    const [host, step] = [quantile(outside, 0.5), quantile(whole, 0.5)];
+    console.log(
+      `${name}, batch ${batch}: a step takes ${step.toFixed(0)} us, ${host.toFixed(0)} us of it outside of session.run (${((100 * host) / step).toFixed(1)} %)`,
+    );
+  }
+  await model.dispose();
+}
