@@ -10,6 +10,9 @@ import { sameShape } from "./shapes.ts";
 import { bodiesOf, domainsOf, mapBodies, renamed } from "./subgraphs.ts";
 import { type Call, type Value, operandsOf } from "./value.ts";
 
+/** No tensor has more elements. */
+const LARGEST = 2 ** 40;
+
 export interface ApplyOptions {
   readonly attributes?: Attributes;
   readonly domain?: string;
@@ -263,6 +266,10 @@ export class Builder {
     call: Call | null,
     constant: Constant | null,
   ): Value {
+    if (!shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0) || sizeOf(shape) > LARGEST)
+      throw new UsageError(
+        `"${name}" would be a tensor of shape [${shape.join(", ")}], which cannot be computed`,
+      );
     this.names.add(name);
     return { builder: this, name, dtype, shape, call, constant };
   }

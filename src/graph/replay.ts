@@ -1,4 +1,4 @@
-import { UsageError } from "../base/errors.ts";
+import { FairleadError, UsageError } from "../base/errors.ts";
 import { sizeOf } from "../base/tensor.ts";
 import { type ApplyOptions, Builder } from "./builder.ts";
 import { FOLD_LIMIT } from "./constant.ts";
@@ -95,12 +95,26 @@ function replayBody(body: Subgraph, values: Scope, context: Context): readonly V
       compute: (given) => compute(node, given, values, body, context),
       value: (name) => values.get(name, node.name)!,
     };
-    const outputs = intercept?.(node, inputs, replaying) ?? replaying.compute(inputs);
+    const outputs = atNode(node, () => intercept?.(node, inputs, replaying) ?? replaying.compute(inputs));
     node.outputs.forEach((name, i) => {
       if (name !== "" && outputs[i]) values.set(name, outputs[i]);
     });
   }
   return body.outputs.map(({ name }) => values.get(name, `output/${name}`)!);
+}
+
+/** What `work` returns; rules trust their inputs, so that a node of a file that lacks some of its operator's fails in them. */
+function atNode<T>(node: Node, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof FairleadError) throw error;
+    const operator = node.domain === "" ? node.op : `${node.domain}::${node.op}`;
+    throw new UsageError(
+      `node "${node.name}" does not have the inputs and attributes that operator "${operator}" wants (${(error as Error).message})`,
+      { cause: error },
+    );
+  }
 }
 
 function compute(

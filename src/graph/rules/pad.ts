@@ -27,11 +27,10 @@ function widthsOf(
 const knownWidths = (site: CallSite, [x, pads, , axes]: readonly (RuleInput | null)[]): number[] =>
   widthsOf(site, x!.shape.length, knownNumbers(site, pads, "pads")!, knownNumbers(site, axes, "axes"));
 
-/** Where each output position along an axis of `size` is read; -1 for what is filled in. Negative pads cut first. */
-function sourcesOf(site: CallSite, size: number, before: number, after: number): number[] {
+/** The size of a padded axis. */
+function paddedSize(site: CallSite, size: number, before: number, after: number): number {
   const mode = stringOf(site, "mode", "constant");
-  const first = Math.max(0, -before);
-  const left = size - first - Math.max(0, -after);
+  const left = size - Math.max(0, -before) - Math.max(0, -after);
   check(
     site,
     size + before + after >= 0 &&
@@ -39,7 +38,16 @@ function sourcesOf(site: CallSite, size: number, before: number, after: number):
       (left > 0 || mode === "constant" || (before <= 0 && after <= 0)),
     () => `pads of ${before} and ${after} for an axis of ${size}`,
   );
-  return Array.from({ length: size + before + after }, (_, i) => {
+  if (mode !== "constant") outside(site, mode, 0, 1);
+  return size + before + after;
+}
+
+/** Where each output position along an axis of `size` is read; -1 for what is filled in. Negative pads cut first. */
+function sourcesOf(site: CallSite, size: number, before: number, after: number): number[] {
+  const mode = stringOf(site, "mode", "constant");
+  const first = Math.max(0, -before);
+  const left = size - first - Math.max(0, -after);
+  return Array.from({ length: paddedSize(site, size, before, after) }, (_, i) => {
     const at = i - Math.max(0, before);
     const inner = at >= 0 && at < left ? at : outside(site, mode, at, left);
     return inner < 0 ? -1 : inner + first;
@@ -169,8 +177,10 @@ export const padding: RuleFamily = {
   Pad: {
     infer: (site, inputs) => {
       const { dtype, shape } = inputs[0]!;
-      const sources = sourcesOfAll(site, shape, knownWidths(site, inputs));
-      return [{ dtype, shape: sources.map(({ length }) => length) }];
+      const widths = knownWidths(site, inputs);
+      const padded = (size: number, axis: number): number =>
+        paddedSize(site, size, widths[axis], widths[axis + shape.length]);
+      return [{ dtype, shape: shape.map(padded) }];
     },
     gradient: padGradient,
     evaluate: (site, [x, pads, fill, axes], [{ shape }]) => {
