@@ -1,5 +1,5 @@
 import { UsageError } from "../base/errors.ts";
-import { type Tensor, concatRows, rowSize, rows, sameKind } from "../base/tensor.ts";
+import { type Tensor, rowSize, sizeOf, zerosLike } from "../base/tensor.ts";
 import type { Branch, Denoiser, Labels } from "../diffusion/denoiser.ts";
 import type { Preconditioning } from "../diffusion/preconditioning.ts";
 import { type AttentionLayer, attentionLayers } from "../graph/attention.ts";
@@ -9,8 +9,8 @@ import { mergeBranches } from "../graph/merge.ts";
 import { type Perturbation, drawRandomInputs, perturbationKey, perturbing } from "../graph/perturb.ts";
 import { declareInputs, replay } from "../graph/replay.ts";
 import type { Value } from "../graph/value.ts";
-import type { Program, Runtime, RuntimeTensor } from "../runtime/runtime.ts";
-import { inPieces } from "./inPieces.ts";
+import type { Program, Runtime } from "../runtime/runtime.ts";
+import { inPieces, rowsOfPiece } from "./inPieces.ts";
 import {
   type NetworkConfig,
   conditionClasses,
@@ -45,7 +45,7 @@ export interface NetworkDenoiserOptions {
   /** All parameters, in the order of `networkLayout(network)`. */
   readonly parameters: Float32Array;
   readonly preconditioning: Preconditioning;
-  /** Rows that run at once at most. Default: 16 for images, 4096 for points. */
+  /** Rows that run at once at most. Default: 4 for images, 1024 for points. */
   readonly maxRows?: number;
 }
 
@@ -60,7 +60,9 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
   const { network, parameters, preconditioning } = options;
   const shape = sampleShape(network);
   const classes = conditionClasses(network);
-  const maxRows = options.maxRows ?? (shape.length === 1 ? 4096 : 16);
+  const isPoint = shape.length === 1;
+  const maxRows = options.maxRows ?? (isPoint ? 1024 : 4);
+  const pieces = [isPoint ? Math.min(512, maxRows) : 1, maxRows] as const;
   const layout = networkLayout(network);
   const programs = new Map<string, Compiled>();
 
@@ -84,20 +86,40 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
     return made;
   }
 
-  async function run(group: Group, x: Tensor, sigma: number): Promise<Tensor[]> {
-    const { cIn } = preconditioning;
-    const count = x.shape[0];
-    const { program, inputs } = programFor(count, group.perturbations);
-    const scale = cIn(sigma);
-    const results = await (
+  /** Computes rows start .. end of a group's batch and writes them into `denoised`. */
+  async function run(group: Group, x: Tensor, sigma: number, start: number, end: number): Promise<void> {
+    const { perturbations, labels, drawn, denoised } = group;
+    const [count, size] = [x.shape[0], sizeOf(shape)];
+    const [skip, out, scale] = [
+      preconditioning.cSkip(sigma),
+      preconditioning.cOut(sigma),
+      preconditioning.cIn(sigma),
+    ];
+    const { program } = programFor(end - start, perturbations);
+
+    const scaled = new Float32Array((end - start) * size);
+    for (let row = start, to = 0; row < end; row++) {
+      const from = (row % count) * size;
+      for (let i = from; i < from + size; i++) scaled[to++] = scale * x.data[i];
+    }
+    const predictions = await (
       await program
     ).run({
-      ...drawRandomInputs(inputs, sigma),
-      x: { data: Float32Array.from(x.data, (value) => scale * value), shape: x.shape },
-      noise: { data: new Float32Array(count).fill(sigma), shape: [count] },
-      labels: { data: classIndices(group.labels, classes), shape: [count] },
+      ...drawn,
+      x: { data: scaled, shape: [end - start, ...shape] },
+      noise: { data: new Float32Array(end - start).fill(sigma), shape: [end - start] },
+      labels: { data: classIndices(labels, start, end, classes), shape: [end - start] },
     });
-    return group.perturbations.map((_, i) => denoisedFrom(x, results[outputName(i)], preconditioning, sigma));
+
+    // D = cSkip x + cOut F, in x's precision.
+    perturbations.forEach((_, p) => {
+      const prediction = predictions[outputName(p)].data as Float32Array;
+      for (let row = start, from = 0; row < end; row++) {
+        const into = denoised[Math.floor(row / count)][p].data;
+        const at = (row % count) * size;
+        for (let i = at; i < at + size; i++) into[i] = skip * x.data[i] + out * prediction[from++];
+      }
+    });
   }
 
   return {
@@ -107,27 +129,19 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
     async denoise(x, sigma, branches) {
       checkInput(x, shape);
       const count = x.shape[0];
-      const results = new Map<Branch<Labels>, Tensor>();
-      for (const { conditions, perturbations } of groupBranches(branches)) {
-        // All conditions as one batch, cut into pieces of at most maxRows.
+      const results: Tensor[] = [];
+      for (const { conditions, perturbations, branchesOf } of groupBranches(branches)) {
+        // All conditions as one batch, cut into pieces: row r is sample r % count under condition r / count.
         const labels = conditions.flatMap((condition) => labelsOf(condition, count, classes));
-        const batch = conditions.length === 1 ? x : concatRows(conditions.map(() => x));
-        const outputs = await inPieces(labels.length, maxRows, runtime.lanes, (start, end) =>
-          run({ perturbations, labels: labels.slice(start, end) }, rows(batch, start, end), sigma),
-        );
-        const pieces = perturbations.map((_, i) => outputs.map((output) => output[i]));
-        conditions.forEach((condition, c) => {
-          perturbations.forEach((perturbation, p) => {
-            const whole = pieces[p].length === 1 ? pieces[p][0] : concatRows(pieces[p]);
-            const part = conditions.length === 1 ? whole : rows(whole, c * count, (c + 1) * count);
-            for (const branch of branches) {
-              if (branch.condition === condition && sameHow(branch.perturbation, perturbation))
-                results.set(branch, part);
-            }
-          });
-        });
+        const denoised = conditions.map(() => perturbations.map(() => zerosLike(x)));
+        const size = rowsOfPiece(labels.length, ...pieces);
+        const { inputs } = programFor(Math.min(size, labels.length), perturbations);
+        const group = { perturbations, labels, drawn: drawRandomInputs(inputs, sigma), denoised };
+        await inPieces(labels.length, size, runtime.lanes, (start, end) => run(group, x, sigma, start, end));
+        for (const { index, condition, perturbation } of branchesOf)
+          results[index] = denoised[condition][perturbation];
       }
-      return branches.map((branch) => results.get(branch)!);
+      return results;
     },
     plan(branches, count) {
       const groups = groupBranches(branches).map(({ conditions, perturbations }) => {
@@ -170,8 +184,12 @@ interface Compiled {
 
 interface Group {
   readonly perturbations: readonly (Perturbation | undefined)[];
-  /** -1: the null condition. */
+  /** One for each row of the batch; -1: the null condition. */
   readonly labels: Labels;
+  /** What the perturbations draw, the same for every row. */
+  readonly drawn: ReturnType<typeof drawRandomInputs>;
+  /** The predictions by condition and perturbation, each of x's shape. */
+  readonly denoised: readonly (readonly Tensor[])[];
 }
 
 const outputName = (i: number): string => `prediction/${i}`;
@@ -188,26 +206,40 @@ function merged(graph: Graph, perturbations: readonly (Perturbation | undefined)
   return builder.build(outputs, { name: graph.name });
 }
 
-const sameHow = (a: Perturbation | undefined, b: Perturbation | undefined): boolean =>
-  perturbationKey(a) === perturbationKey(b);
+interface BranchGroup {
+  readonly conditions: (Labels | null)[];
+  readonly perturbations: readonly (Perturbation | undefined)[];
+  /** The branches that it answers: their place among all, and which of the conditions and perturbations they are. */
+  readonly branchesOf: {
+    readonly index: number;
+    readonly condition: number;
+    readonly perturbation: number;
+  }[];
+}
 
 /** Conditions that want the same perturbations share a batch. */
-function groupBranches(branches: readonly Branch<Labels>[]): {
-  conditions: (Labels | null)[];
-  perturbations: (Perturbation | undefined)[];
-}[] {
-  const byCondition = new Map<Labels | null, (Perturbation | undefined)[]>();
-  for (const { condition, perturbation } of branches) {
+function groupBranches(branches: readonly Branch<Labels>[]): BranchGroup[] {
+  const keys = branches.map(({ perturbation }) => perturbationKey(perturbation));
+  const byCondition = new Map<Labels | null, string[]>();
+  branches.forEach(({ condition }, i) => {
     const known = byCondition.get(condition) ?? [];
-    if (!known.some((how) => sameHow(how, perturbation))) known.push(perturbation);
+    if (!known.includes(keys[i])) known.push(keys[i]);
     byCondition.set(condition, known);
-  }
-  const groups = new Map<string, ReturnType<typeof groupBranches>[number]>();
-  for (const [condition, perturbations] of byCondition) {
-    const key = perturbations.map(perturbationKey).join(" ");
-    const group = groups.get(key) ?? { conditions: [], perturbations };
-    group.conditions.push(condition);
-    groups.set(key, group);
+  });
+  const groups = new Map<string, BranchGroup>();
+  for (const [condition, wanted] of byCondition) {
+    const found = groups.get(wanted.join(" "));
+    const group = found ?? {
+      conditions: [],
+      perturbations: wanted.map((key) => branches[keys.indexOf(key)].perturbation),
+      branchesOf: [],
+    };
+    groups.set(wanted.join(" "), group);
+    const place = group.conditions.push(condition) - 1;
+    branches.forEach((branch, index) => {
+      if (branch.condition === condition)
+        group.branchesOf.push({ index, condition: place, perturbation: wanted.indexOf(keys[index]) });
+    });
   }
   return [...groups.values()];
 }
@@ -227,17 +259,10 @@ function labelsOf(condition: Labels | null, count: number, classes: number): Lab
   return condition;
 }
 
-function classIndices(labels: Labels, classes: number): BigInt64Array {
-  return BigInt64Array.from(labels, (label) => BigInt(label < 0 ? classes : label));
-}
-
-/** D = cSkip x + cOut F, in x's precision. */
-function denoisedFrom(x: Tensor, prediction: RuntimeTensor, by: Preconditioning, sigma: number): Tensor {
-  const f = prediction.data as Float32Array;
-  const [skip, out] = [by.cSkip(sigma), by.cOut(sigma)];
-  const data = sameKind(x.data, x.data.length);
-  for (let i = 0; i < data.length; i++) data[i] = skip * x.data[i] + out * f[i];
-  return { data, shape: x.shape };
+function classIndices(labels: Labels, start: number, end: number, classes: number): BigInt64Array {
+  const indices = new BigInt64Array(end - start);
+  for (let i = start; i < end; i++) indices[i - start] = BigInt(labels[i] < 0 ? classes : labels[i]);
+  return indices;
 }
 
 function checkInput(x: Tensor, shape: readonly number[]): void {
