@@ -258,6 +258,8 @@ describe("no attention is", () => {
       "a gate of softmax times values by element",
       (x) => mul(softmax(matmul(x, swapLast(x))), matmul(x, swapLast(x))),
     ],
+    ["a product with a table", (x) => matmul(softmax(matmul(x, swapLast(x))), weight(x, 6, 8))],
+    ["a map on the wrong side of values", (x) => matmul(swapLast(x), softmax(matmul(x, swapLast(x))))],
     ["a joined softmax", (x) => concat([softmax(matmul(x, swapLast(x))), x], 2)],
   ])("%s", (_, network) => {
     expect(layersOf(network)).toEqual([]);

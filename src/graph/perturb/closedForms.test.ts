@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { philox } from "../../base/philox.ts";
 import { sizeOf } from "../../base/tensor.ts";
-import { int } from "../attributes.ts";
+import { int, string } from "../attributes.ts";
 import { attentionLayers } from "../attention.ts";
 import { Builder, trace } from "../builder.ts";
 import { constantOf } from "../constant.ts";
@@ -191,6 +191,33 @@ describe.each([
   });
 });
 
+test("an attention by Einsum, heads behind tokens, is perturbed as one by MatMul", () => {
+  const dims = [batch, tokens, heads, size];
+  const einsum = (equation: string, a: Value, b: Value): Value =>
+    a.builder.apply("Einsum", [a, b], { attributes: { equation: string(equation) } })[0];
+  const graph = trace({ q: { shape: dims }, k: { shape: dims }, v: { shape: dims } }, ({ q, k, v }) => ({
+    y: einsum("bhqk,bkhd->bqhd", softmax(mul(einsum("bqhd,bkhd->bhqk", q, k), 0.5)), v),
+  }));
+  // [batch, heads, tokens, size] to [batch, tokens, heads, size].
+  const turned = (data: ArrayLike<number>): Float64Array =>
+    Float64Array.from({ length: data.length }, (_, i) => {
+      const [b, t] = [Math.floor(i / (tokens * heads * size)), Math.floor(i / (heads * size)) % tokens];
+      const [h, c] = [Math.floor(i / size) % heads, i % size];
+      return data[((b * heads + h) * tokens + t) * size + c];
+    });
+  const given = Object.fromEntries(
+    Object.entries(feeds).map(([name, { data }]) => [name, { data: turned(data), shape: dims }]),
+  );
+  for (const how of [
+    { kind: "identity" },
+    { kind: "uniform" },
+    { kind: "soft-identity", u: [0, 1, 0.25] },
+    { kind: "blur-queries", sigma: 0.8, grid: [2, 3] },
+    { kind: "blur-queries", sigma: Infinity },
+  ])
+    expect(perturbed(how, given, graph)).toBeAllClose(turned(perturbed(how)), { abs: 1e-6 });
+});
+
 /** A Gaussian blur written out in two dimensions, of each head's tokens and each channel. */
 function blur2d(data: Float64Array, h: number, w: number, sigma: number): Float64Array {
   const half = (kernelSize(sigma, w) - 1) / 2;
@@ -317,6 +344,15 @@ describe("a transformer", () => {
       return all[b * 48 + order[t] * 8 + c];
     });
     expect(shuffled(order)).toBeAllClose(want, { abs: 1e-6 });
+  });
+
+  test("of attentions without feed-forward layers has a block for each", () => {
+    const stack = (blocks: readonly number[]): Graph =>
+      trace({ x: { shape: [2, 6, 8] } }, ({ x: h }) => ({
+        y: blocks.reduce((stream, block) => add(stream, attend(stream, block)), h),
+      }));
+    const skipped = perturb(stack([0, 1]), { kind: "skip-block", layers: [1] });
+    expect(outputOf(skipped, { x })).toBeAllClose(outputOf(stack([0]), { x }), { abs: 1e-6 });
   });
 
   test("whose attention is added to nothing has no block", () => {
