@@ -37,7 +37,7 @@ describe("the plan of a denoiser", () => {
     const { steps, evaluations } = denoiser.plan([{ condition: labels }, { condition: null }], 5);
     expect(evaluations).toBeAllClose(2, { rel: 1e-12 });
     expect(steps[0]).toContain("2 conditions as one batch of 10 rows");
-    expect(steps[0]).toContain("in 3 runs");
+    expect(steps[0]).toContain("in 4 runs");
   });
 
   test("a perturbed branch costs what comes after the first perturbed layer", () => {

@@ -151,16 +151,13 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
         }));
         const { steps, evaluations } = mergeBranches(plain(1), outputs).plan();
         const batch = conditions.length * count;
-        const pieces = Math.ceil(batch / maxRows);
+        const runs = Math.ceil(batch / rowsOfPiece(batch, ...pieces));
         const together =
           conditions.length === 1
             ? `1 condition, ${batch} rows`
             : `${conditions.length} conditions as one batch of ${batch} rows, because they ask for the same outputs`;
         return {
-          steps: [
-            `${together}, in ${pieces} ${pieces === 1 ? "run" : "runs"}; for each condition:`,
-            ...steps,
-          ],
+          steps: [`${together}, in ${runs} ${runs === 1 ? "run" : "runs"}; for each condition:`, ...steps],
           evaluations: conditions.length * evaluations,
         };
       });

@@ -14,6 +14,7 @@ import { extrema } from "./extrema.ts";
 import { fused } from "./fused/index.ts";
 import { gathering } from "./gather.ts";
 import { generators } from "./generators.ts";
+import { gridSampling } from "./gridSample.ts";
 import { indexing } from "./indexing.ts";
 import { layerNorm } from "./layerNorm.ts";
 import { linear } from "./linear.ts";
@@ -52,6 +53,7 @@ const families: readonly RuleFamily[] = [
   tiling,
   slicing,
   padding,
+  gridSampling,
   depth,
   dropout,
   indexing,
