@@ -93,7 +93,7 @@ function parse(text: string): Tree | null {
       if (!operand || !operation) return null;
       operands.push(operand);
     } while (next() === ",");
-    return take() === ")" ? combined(operation!, operands) : null;
+    return take() === ")" ? combined(operation, operands) : null;
   };
 
   const tree = sum();
