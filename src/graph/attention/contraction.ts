@@ -26,7 +26,7 @@ export interface ContextProduct {
   readonly contextTokens: number;
   /** The axis of the result that counts heads, where the map has rank 4. */
   readonly contextHeads: number;
-  /** Order of the values' axes in the result: what the product with the identity does. null: their own. */
+  /** Order of the values' axes in the result of an Einsum: what its product with the identity does. null: a MatMul. */
   readonly order: readonly number[] | null;
 }
 
@@ -103,7 +103,7 @@ export function contextProduct(node: Node, mapInput: number, transposed: boolean
     valueTokens: fromEnd(values, key),
     contextTokens: fromEnd(output, query),
     contextHeads: heads === undefined ? -3 : fromEnd(output, heads),
-    order: order.every((axis, i) => axis === i) ? null : order,
+    order,
   };
 }
 
