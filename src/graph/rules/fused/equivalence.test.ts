@@ -143,12 +143,13 @@ test("SkipGroupNorm normalises a sum with a skip and a bias, and returns the sum
 });
 
 test("NhwcConv and NhwcFusedConv are Conv with channels last", () => {
-  const [x, w, b, z] = [draw(2, 5, 4, 3), draw(4, 3, 3, 3), draw(4), draw(2, 5, 4, 4)];
+  const [x, w, b, z] = [draw(2, 5, 4, 6), draw(4, 6, 3, 3), draw(4), draw(2, 5, 4, 4)];
   const attributes = { pads: ints([1, 1, 1, 1]), kernel_shape: ints([3, 3]) };
   const images = permuted(x, [0, 3, 1, 2]);
   const plain = evaluated({ op: "Conv", domain: "", attributes, inputs: [images, w, b] });
   const want = permuted({ data: plain, shape: [2, 4, 5, 4] }, [0, 2, 3, 1]).data;
-  expect(evaluated({ op: "NhwcConv", attributes, inputs: [x, w, b] })).toBeAllClose(want, exact);
+  const last = permuted(w, [0, 2, 3, 1]);
+  expect(evaluated({ op: "NhwcConv", attributes, inputs: [x, last, b] })).toBeAllClose(want, exact);
   const domain = "com.ms.internal.nhwc";
   expect(evaluated({ op: "Conv", domain, attributes, inputs: [x, w, b] })).toBeAllClose(want, exact);
   const relu = { ...attributes, activation: string("Relu") };

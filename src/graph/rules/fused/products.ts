@@ -60,9 +60,22 @@ export const fusedProducts: RuleFamily = {
     },
   },
   "com.microsoft::FusedConv": { expand: (site, inputs) => [fusedConv(site, inputs)] },
-  "com.microsoft::NhwcConv": { expand: (site, inputs) => [channelsLast(site, inputs)] },
+  "com.microsoft::NhwcConv": { expand: (site, inputs) => [channelsLast(site, turnedWeights(site, inputs))] },
   "com.microsoft::NhwcFusedConv": { expand: (site, inputs) => [channelsLast(site, inputs)] },
 };
+
+/**
+ * NhwcConv's weights have their channels last too, [out, ...kernel, in], as onnxruntime.transformers writes it and its GPU
+ * kernels read it; its specification says [out, in, ...kernel], which is taken where only that fits.
+ */
+function turnedWeights(
+  site: CallSite,
+  [x, weight, ...rest]: readonly (Value | null)[],
+): readonly (Value | null)[] {
+  const channels = x!.shape[x!.shape.length - 1] / intOf(site, "group", 1);
+  const last = weight!.shape[weight!.shape.length - 1] === channels;
+  return [x, last ? channelsFirst(weight!) : weight, ...rest];
+}
 
 /** fusedConv of images (and a sum) whose channels are the last axis; weights as for Conv. */
 function channelsLast(site: CallSite, [x, weight, bias, added]: readonly (Value | null)[]): Value {
