@@ -16,7 +16,7 @@ test("names of a dimension are those in its expression, or all of a text that is
 test.each([
   ["h", 7],
   ["4*h", 28],
-  ["(h - 1)//2 + 1", 4],
+  ["(h - 2)//2 + 1", 3],
   ["h - 1 - 2", 4],
   ["2 + 3*h", 23],
   ["floor(h/2)", 3],
