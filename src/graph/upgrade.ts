@@ -3,6 +3,8 @@ import { floatOf, int, intOf, intsOf } from "./attributes.ts";
 import { axisOf } from "./shapes.ts";
 import type { Builder } from "./builder.ts";
 import type { Graph, Node } from "./graph.ts";
+import { type Change, type Upgrade, applyMoved } from "./upgradeCall.ts";
+import { spatialChanges } from "./upgradeSpatial.ts";
 import type { Value } from "./value.ts";
 
 /** The oldest operator set that graphs are read in. */
@@ -19,15 +21,6 @@ export function checkOpset(graph: Graph, builder: Builder): void {
       `"${name}" is of opset ${opset}, its builder of ${builder.opset}: use new Builder(${opset})`,
     );
   }
-}
-
-/** Applies a node of an older operator set as it is written now. */
-type Upgrade = (builder: Builder, node: Node, inputs: readonly (Value | null)[]) => readonly Value[];
-
-interface Change {
-  /** The operator set that changed the operator: older nodes are upgraded. */
-  readonly since: number;
-  readonly upgrade: Upgrade;
 }
 
 /**
@@ -47,23 +40,6 @@ export function applyUpgraded(
   return change && opset < change.since ? change.upgrade(builder, node, inputs) : null;
 }
 
-/** The call as it stands, with attributes that became inputs behind those it has. */
-function apply(
-  builder: Builder,
-  node: Node,
-  inputs: readonly (Value | null)[],
-  moved: readonly string[],
-  op = node.op,
-): readonly Value[] {
-  const attributes = Object.entries(node.attributes).filter(([key]) => !moved.includes(key));
-  return builder.apply(op, inputs, {
-    attributes: Object.fromEntries(attributes),
-    outputs: node.outputs.length,
-    name: node.name || op,
-    metadata: node.metadata,
-  });
-}
-
 /** Integers that were attributes become inputs behind the first, in this order; null where one is absent. */
 const integersMoved =
   (...names: readonly string[]): Upgrade =>
@@ -75,7 +51,7 @@ const integersMoved =
     });
     const inputs = rest.length > 0 ? rest : lists;
     const count = inputs.reduce((n, input, i) => (input ? i + 1 : n), 0);
-    return apply(builder, node, [x, ...inputs.slice(0, count)], names);
+    return applyMoved(builder, node, [x, ...inputs.slice(0, count)], names);
   };
 
 /** Numbers of x's type that were attributes become inputs behind it; null where one is absent. */
@@ -85,15 +61,15 @@ const numbersMoved =
     const numbers = names.map((name) =>
       node.attributes[name] ? builder.literal(floatOf(node, name, 0), x!.dtype) : null,
     );
-    return apply(builder, node, [x, ...numbers], names);
+    return applyMoved(builder, node, [x, ...numbers], names);
   };
 
 /** A Split into equal parts says their sizes. */
 const splitSizes: Upgrade = (builder, node, [x, sizes]) => {
-  if (sizes) return apply(builder, node, [x, sizes], []);
+  if (sizes) return applyMoved(builder, node, [x, sizes], []);
   const axis = axisOf(node, intOf(node, "axis", 0), x!.shape.length);
   const even = node.outputs.map(() => x!.shape[axis] / node.outputs.length);
-  return apply(builder, node, [x, builder.literal(intsOf(node, "split", even), "int64")], ["split"]);
+  return applyMoved(builder, node, [x, builder.literal(intsOf(node, "split", even), "int64")], ["split"]);
 };
 
 /** A softmax over all axes from `axis` (1) on. */
@@ -110,6 +86,7 @@ const flatSoftmax: Upgrade = (builder, node, [x]) => {
 const reductions = ["L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "SumSquare"];
 
 const changes: Readonly<Record<string, Change>> = {
+  ...spatialChanges,
   Softmax: { since: 13, upgrade: flatSoftmax },
   LogSoftmax: { since: 13, upgrade: flatSoftmax },
   Hardmax: { since: 13, upgrade: flatSoftmax },
@@ -124,9 +101,9 @@ const changes: Readonly<Record<string, Change>> = {
   TopK: { since: 10, upgrade: integersMoved("k") },
   Clip: { since: 11, upgrade: numbersMoved("min", "max") },
   // Before 12 whether it trains was not said: it does not.
-  Dropout: { since: 12, upgrade: (builder, node, [x]) => apply(builder, node, [x], ["ratio"]) },
+  Dropout: { since: 12, upgrade: (builder, node, [x]) => applyMoved(builder, node, [x], ["ratio"]) },
   Scatter: {
     since: 11,
-    upgrade: (builder, node, inputs) => apply(builder, node, inputs, [], "ScatterElements"),
+    upgrade: (builder, node, inputs) => applyMoved(builder, node, inputs, [], "ScatterElements"),
   },
 };

@@ -28,13 +28,13 @@ const points = (shape: readonly number[]) => ({ shape, from: -1.3, to: 1.3 });
 gradientSuite([
   {
     name: "an image read linearly, zeros outside",
-    inputs: { x: [2, 2, 3, 4], g: points([2, 2, 2, 2]) },
+    inputs: { x: [2, 1, 3, 2], g: points([2, 1, 2, 2]) },
     opset: 20,
     network: ({ x, g }) => tanh(sampled(x, g, {})),
   },
   {
     name: "an image read linearly from corner to corner, its edge outside",
-    inputs: { x: [1, 2, 3, 2], g: points([1, 2, 3, 2]) },
+    inputs: { x: [1, 2, 3, 2], g: points([1, 2, 1, 2]) },
     opset: 20,
     network: ({ x, g }) => sampled(x, g, { outside: "border", corners: true }),
   },
@@ -42,6 +42,7 @@ gradientSuite([
     name: "a volume read linearly, reflected outside",
     inputs: { x: [1, 1, 2, 3, 2], g: points([1, 2, 1, 2, 3]) },
     opset: 20,
+    second: false,
     network: ({ x, g }) => sampled(x, g, { outside: "reflection" }),
   },
   {
@@ -51,7 +52,7 @@ gradientSuite([
   },
   {
     name: "an image read by cubics, reflected outside",
-    inputs: { x: [1, 1, 4, 3], g: points([1, 2, 2, 2]) },
+    inputs: { x: [1, 1, 3, 2], g: points([1, 1, 1, 2]) },
     network: ({ x, g }) => sampled(x, g, { mode: "bicubic", outside: "reflection", corners: true }),
   },
 ]);
