@@ -1,7 +1,10 @@
 import { UsageError } from "../base/errors.ts";
 import { decodeFloat16, encodeFloat16 } from "../base/float16.ts";
 import { sizeOf } from "../base/tensor.ts";
+import { bitsOf } from "./dataTypes.ts";
 import type { Constant, ConstantArray, DataType } from "./graph.ts";
+import { pack, unpack } from "./packing.ts";
+import { encodeSmallFloats, smallFloats } from "./smallFloats.ts";
 
 /** A constant from numbers, rounded to what `dtype` holds (integers towards zero; bool: whether it is not 0). */
 export function constantOf(dtype: DataType, shape: readonly number[], numbers: ArrayLike<number>): Constant {
@@ -38,9 +41,21 @@ export function dataOf(dtype: DataType, numbers: ArrayLike<number>): ConstantArr
     case "bool":
       return Uint8Array.from(numbers, (n) => Number(n !== 0));
     default:
-      throw new UsageError(`a constant of ${dtype} cannot be made from numbers`);
+      return smallDataOf(dtype, numbers);
   }
 }
+
+/** Numbers of at most 8 bits: integers packed, floats coded, and packed if they are smaller than a byte. */
+function smallDataOf(dtype: DataType, numbers: ArrayLike<number>): Uint8Array {
+  const table = smallFloats(dtype);
+  if (smallIntegers.has(dtype)) return pack(numbers, bitsOf(dtype));
+  if (!table || dtype === "float8e8m0")
+    throw new UsageError(`a constant of ${dtype} cannot be made from numbers`);
+  const codes = encodeSmallFloats(table, numbers);
+  return bitsOf(dtype) < 8 ? pack(codes, bitsOf(dtype)) : codes;
+}
+
+const smallIntegers: ReadonlySet<DataType> = new Set<DataType>(["int4", "uint4", "int2", "uint2"]);
 
 /** Constants up to this many elements are folded while tracing, and shared when equal. */
 export const FOLD_LIMIT = 4096;
@@ -60,16 +75,32 @@ const plain: ReadonlySet<DataType> = new Set<DataType>([
 
 /** Whether `numbersOf` and `constantOf` know the type. */
 export function hasNumbers(dtype: DataType): boolean {
-  return plain.has(dtype) || ["int64", "uint64", "float16", "bfloat16"].includes(dtype);
+  return (
+    plain.has(dtype) ||
+    smallIntegers.has(dtype) ||
+    ["int64", "uint64", "float16", "bfloat16"].includes(dtype) ||
+    (smallFloats(dtype) !== null && dtype !== "float8e8m0")
+  );
 }
 
-/** The elements as numbers. Throws UsageError for types that are not numbers of whole bytes. int64 beyond 2^53 lose digits. */
-export function numbersOf({ dtype, data }: Constant): Float64Array {
+/** The elements as numbers. Throws UsageError for text and complex numbers. int64 beyond 2^53 lose digits. */
+export function numbersOf(constant: Constant): Float64Array {
+  const { dtype, data } = constant;
   if (data instanceof BigInt64Array || data instanceof BigUint64Array) return Float64Array.from(data, Number);
   if (dtype === "float16") return Float64Array.from(decodeFloat16(data as Uint16Array));
   if (dtype === "bfloat16") return Float64Array.from(decodeBfloat16(data as Uint16Array));
-  if (!plain.has(dtype)) throw new UsageError(`a constant of ${dtype} cannot be read as numbers`);
-  return Float64Array.from(data);
+  if (plain.has(dtype)) return Float64Array.from(data);
+  const bits = bitsOf(dtype);
+  const codes = bits < 8 && bits > 0 ? unpack(data as Uint8Array, bits, sizeOf(constant.shape)) : data;
+  if (smallIntegers.has(dtype)) {
+    const signed = dtype.startsWith("int");
+    return Float64Array.from(codes as Uint8Array, (code) =>
+      signed && code >= 2 ** (bits - 1) ? code - 2 ** bits : code,
+    );
+  }
+  const table = smallFloats(dtype);
+  if (!table) throw new UsageError(`a constant of ${dtype} cannot be read as numbers`);
+  return Float64Array.from(codes as Uint8Array, (code) => table[code]);
 }
 
 /** A text equal for equal constants of at most `limit` elements; null for larger ones, and for text. */

@@ -18,9 +18,9 @@ export function constantNode({ name, attributes }: Node): Constant {
     case "floats":
       return constantOf("float32", [attribute.value.length], attribute.value);
     case "string":
-      return textOf([], [attribute.value]);
+      return textOf([], [attribute.exact ?? attribute.value]);
     case "strings":
-      return textOf([attribute.value.length], attribute.value);
+      return textOf([attribute.value.length], attribute.exact ?? attribute.value);
     case "sparse":
       return denseOf(attribute.value, name);
     default:
@@ -30,12 +30,12 @@ export function constantNode({ name, attributes }: Node): Constant {
   }
 }
 
-function textOf(shape: readonly number[], values: readonly string[]): Constant {
+function textOf(shape: readonly number[], values: readonly (string | Uint8Array)[]): Constant {
   const encoder = new TextEncoder();
   return {
     dtype: "string",
     shape,
     data: new Uint8Array(),
-    text: values.map((value) => encoder.encode(value)),
+    text: values.map((value) => (typeof value === "string" ? encoder.encode(value) : value)),
   };
 }
