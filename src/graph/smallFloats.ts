@@ -60,7 +60,7 @@ function decode({ bits, mantissa, bias, special }: Format, code: number): number
  */
 export function encodeSmallFloats(table: Float64Array, numbers: ArrayLike<number>): Uint8Array {
   const half = table.length / 2;
-  const finite = table.subarray(0, half).findLastIndex(Number.isFinite) + 1;
+  const finite = table.subarray(0, half).filter(Number.isFinite).length;
   const nan = table.findIndex(Number.isNaN);
   return Uint8Array.from(numbers, (x) => {
     if (Number.isNaN(x)) return nan >= 0 ? nan : finite - 1;

@@ -3,7 +3,7 @@ import { readsOf } from "../subgraphs.ts";
 import type { Reading } from "./reading.ts";
 
 /**
- * The nodes in an order in which they can be run: as they stand if that is one, else each as early as it can be.
+ * The nodes in an order in which they can be run: as they stand, but each behind those that it needs.
  * Throws FileError for nodes that wait for one another.
  */
 export function sortedNodes(nodes: readonly Node[], reading: Reading): readonly Node[] {
@@ -12,22 +12,31 @@ export function sortedNodes(nodes: readonly Node[], reading: Reading): readonly 
   const needs = nodes.map((node) => readsOf(node).flatMap((name) => maker.get(name) ?? []));
   if (needs.every((before, i) => before.every((j) => j < i))) return nodes;
 
-  const waiting = needs.map((before) => new Set(before).size);
-  const followers = nodes.map((): number[] => []);
-  needs.forEach((before, i) => new Set(before).forEach((j) => followers[j].push(i)));
-  const order = nodes.flatMap((_, i) => (waiting[i] === 0 ? [i] : []));
-  for (const i of order) for (const next of followers[i]) if (--waiting[next] === 0) order.push(next);
-  if (order.length < nodes.length) {
-    const stuck = nodes[inCircle(waiting, needs)];
-    throw reading.wrong(`is damaged: node "${stuck.name}" (${stuck.op}) waits for its own result`);
+  const order: Node[] = [];
+  const state = new Uint8Array(nodes.length);
+  for (let i = 0; i < nodes.length; i++) {
+    // Nodes that wait for those above them on the stack.
+    const stack = state[i] === DONE ? [] : [i];
+    while (stack.length > 0) {
+      const at = stack[stack.length - 1];
+      const next = state[at] === NEW ? needs[at].filter((j) => state[j] !== DONE) : [];
+      const circle = next.find((j) => j === at || state[j] === WAITING);
+      if (circle !== undefined) {
+        const { name, op } = nodes[circle];
+        throw reading.wrong(`is damaged: node "${name}" (${op}) waits for its own result`);
+      }
+      if (next.length > 0) {
+        state[at] = WAITING;
+        stack.push(...next.reverse());
+        continue;
+      }
+      stack.pop();
+      if (state[at] !== DONE) order.push(nodes[at]);
+      state[at] = DONE;
+    }
   }
-  return order.map((i) => nodes[i]);
+  return order;
 }
 
-/** A node of a circle: going from one that waits to one that it waits for, the first that comes again. */
-function inCircle(waiting: readonly number[], needs: readonly (readonly number[])[]): number {
-  const seen = new Set<number>();
-  let at = waiting.findIndex((count) => count > 0);
-  while (seen.size !== seen.add(at).size) at = needs[at].find((j) => waiting[j] > 0)!;
-  return at;
-}
+/** A node is WAITING while those that it needs are above it on the stack. */
+const [NEW, WAITING, DONE] = [0, 1, 2];
