@@ -99,7 +99,7 @@ const results = await interleave(
     ...torch("passes"),
     ours("plain", () => separate(cond)),
   ],
-  { rounds, times: 3, warmups: 1 },
+  { rounds, times: size < 64 ? 3 : 1, warmups: 1 },
 );
 console.log(
   table(`\n${size} x ${size}${peer ? `, ${peer.name}` : ""}; the last column in plain evaluations`, results),
