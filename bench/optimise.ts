@@ -1,10 +1,11 @@
 /**
  * What does each rewrite of `optimise` gain on the UNet of Stable Diffusion's shape at a quarter of its width?
  *
- *   FAIRLEAD_PYTHON=/path/to/python npx tsx bench/optimise.ts [size = 64] [rows = 1] [rounds = 5]
+ *   FAIRLEAD_PYTHON=/path/to/python npx tsx bench/optimise.ts [size = 64] [rows = 1] [rounds = 5] [function | written]
  *
  * ONNX Runtime with two threads and all its own optimisations, on one latent of size x size (or some rows), all in alternation.
- * The network comes in two exports: attention as torch exports its own function for it, and written out, as older ones are.
+ * The network comes in two exports: attention as torch exports its own function for it, and written out, as older ones are; one
+ * of them can be chosen.
  */
 import { type Graph, type Rewrite, bindShapes, optimise, rewrites } from "../src/graph/index.ts";
 import { attentionBySize } from "../src/graph/optimise/attention.ts";
@@ -13,6 +14,7 @@ import { type Contestant, interleave, ours, table } from "./lib/interleave.ts";
 import { ROWS, difference, latents, sdUnet, texts, timestep } from "./lib/sdUnet.ts";
 
 const [size, rows, rounds] = [64, 1, 5].map((fallback, i) => Number(process.argv[2 + i] ?? fallback));
+const only = process.argv[5];
 const runtime = nodeRuntime({ threads: 2 });
 const feeds = { sample: latents(rows, size), timestep, encoder_hidden_states: texts(rows) };
 
@@ -34,24 +36,28 @@ async function measure(title: string, forms: Readonly<Record<string, Graph>>): P
       console.log(`  ${name} differs by ${difference(result, exported).toExponential(1)}`);
 }
 
-const only = (name: string): Rewrite[] => rewrites.filter((rewrite) => rewrite.name === name);
+const rewrite = (name: string): Rewrite[] => rewrites.filter((each) => each.name === name);
 const exportOf = (file: string): Graph => bindShapes(sdUnet(size, file), { [ROWS]: rows });
 
-const own = exportOf("unet.onnx");
-await measure("attention as torch's function", {
-  "all rewrites": optimise(own),
-  "attention: Attention only": optimise(own, [attentionBySize(Infinity)]),
-  "attention: MultiHeadAttention only": optimise(own, [attentionBySize(0)]),
-  "attention: by size": optimise(own, only("attention")),
-  nothing: optimise(own, only("nothing")),
-  "shapes bound, constants folded": optimise(own, []),
-  "as exported": sdUnet(size),
-});
-const written = exportOf("unet_written_out.onnx");
-await measure("attention written out", {
-  "all rewrites": optimise(written),
-  "nothing (masks of zeros)": optimise(written, only("nothing")),
-  "shapes bound, constants folded": optimise(written, []),
-  "as exported": sdUnet(size, "unet_written_out.onnx"),
-});
+if (only !== "written") {
+  const own = exportOf("unet.onnx");
+  await measure("attention as torch's function", {
+    "all rewrites": optimise(own),
+    "attention: Attention only": optimise(own, [attentionBySize(Infinity)]),
+    "attention: MultiHeadAttention only": optimise(own, [attentionBySize(0)]),
+    "attention: by size": optimise(own, rewrite("attention")),
+    nothing: optimise(own, rewrite("nothing")),
+    "shapes bound, constants folded": optimise(own, []),
+    "as exported": sdUnet(size),
+  });
+}
+if (only !== "function") {
+  const written = exportOf("unet_written_out.onnx");
+  await measure("attention written out", {
+    "all rewrites": optimise(written),
+    "nothing (masks of zeros)": optimise(written, rewrite("nothing")),
+    "shapes bound, constants folded": optimise(written, []),
+    "as exported": sdUnet(size, "unet_written_out.onnx"),
+  });
+}
 process.exit(0);

@@ -48,8 +48,8 @@ async function differenceFromTorch(): Promise<number> {
     text: row(text, 2, [77, 768]),
   });
   await program.dispose();
-  const wanted = { uncond: row(plain, 0, []), cond: row(plain, 2, []), perturbed: row(guided, 2, []) };
-  return Math.max(...Object.entries(wanted).map(([name, { data }]) => difference(got[name].data, data)));
+  const want = { uncond: row(plain, 0, []), cond: row(plain, 2, []), perturbed: row(guided, 2, []) };
+  return Math.max(...Object.entries(want).map(([name, { data }]) => difference(got[name].data, data)));
 }
 console.log(`the merged graph differs from torch by ${(await differenceFromTorch()).toExponential(1)}`);
 
@@ -68,14 +68,16 @@ const separate = async (branch: GraphBranch): Promise<RuntimeTensor["data"]> => 
   return (await program.run({ ...feeds, encoder_hidden_states: text })).out_sample.data;
 };
 
+const wanted = new Map<GraphBranch, RuntimeTensor["data"]>();
+for (const branch of [uncond, cond, perturbed]) wanted.set(branch, await separate(branch));
+
 async function together(branches: readonly GraphBranch[]): Promise<() => Promise<unknown>> {
   const merged = mergeBranches(network, branches, { batch: { dim: ROWS, size: 1 } });
   const program = await runtime.compile(optimise(merged.graph));
   const { steps, evaluations } = merged.plan();
   console.log([`\n${branches.map(({ name }) => name).join(" + ")}`, ...steps].join("\n  "));
   const got = await program.run(feeds);
-  const apart = [];
-  for (const branch of branches) apart.push(difference(got[branch.name].data, await separate(branch)));
+  const apart = branches.map((branch) => difference(got[branch.name].data, wanted.get(branch)!));
   console.log(
     `  ${evaluations.toFixed(2)} evaluations by operations; differs by ${Math.max(...apart).toExponential(1)}`,
   );
