@@ -8,9 +8,9 @@ ort.env.logLevel = "fatal";
 /** @type {Map<number, import("onnxruntime-node").InferenceSession>} */
 const sessions = new Map();
 
-/** @param {{ id: number, onnx: Uint8Array, options: object }} message */
-async function open({ id, onnx, options }) {
-  sessions.set(id, await ort.InferenceSession.create(onnx, options));
+/** @param {{ id: number, model: any, options: object }} message The model is its bytes or its path. */
+async function open({ id, model, options }) {
+  sessions.set(id, await ort.InferenceSession.create(model, options));
   return {};
 }
 

@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { UsageError } from "../base/errors.ts";
+import { withModel } from "../files/withModel.ts";
 import type { Graph } from "../graph/graph.ts";
-import { writeOnnx } from "../graph/onnx/writeOnnx.ts";
 import { compileError } from "./deviceErrors.ts";
 import { type LaneWorker, startLaneWorker } from "./laneWorker.ts";
 import { type Execution, makeProgram } from "./makeProgram.ts";
@@ -57,9 +57,10 @@ export function lanesRuntime({ lanes = availableParallelism() }: LanesOptions = 
 
 /** Opens the graph in every lane, or in none. */
 async function openInAll(workers: readonly LaneWorker[], id: number, graph: Graph): Promise<void> {
-  const onnx = writeOnnx(graph);
-  const opened = await Promise.allSettled(
-    workers.map((worker) => worker.call({ kind: "open", id, onnx, options: sessionOptions })),
+  const opened = await withModel(graph, (model) =>
+    Promise.allSettled(
+      workers.map((worker) => worker.call({ kind: "open", id, model, options: sessionOptions })),
+    ),
   );
   const failed = opened.find((result) => result.status === "rejected");
   if (!failed) return;
