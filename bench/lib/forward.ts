@@ -47,5 +47,5 @@ export async function timeForward(runtime: Runtime, batch: number, rounds: numbe
   rounds: number,
 ) => {
   await using runtime = await webRuntime(options);
-  return timeForward(runtime, batch, rounds);
+  return await timeForward(runtime, batch, rounds);
 };

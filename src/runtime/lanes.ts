@@ -3,6 +3,7 @@ import { UsageError } from "../base/errors.ts";
 import { withModel } from "../files/withModel.ts";
 import type { Graph } from "../graph/graph.ts";
 import { compileError } from "./deviceErrors.ts";
+import { threadsInWords } from "./devices.ts";
 import { type LaneWorker, startLaneWorker } from "./laneWorker.ts";
 import { type Execution, makeProgram } from "./makeProgram.ts";
 import { engine } from "./node.ts";
@@ -42,7 +43,7 @@ export function lanesRuntime({ lanes = availableParallelism() }: LanesOptions = 
   };
   return {
     device: "cpu",
-    name: `cpu (${engine}, ${lanes} ${lanes === 1 ? "thread" : "threads"})`,
+    name: `cpu (${engine}, ${threadsInWords(lanes)})`,
     lanes,
     compile: (graph) =>
       programs.compile(graph, async (onDispose) => {

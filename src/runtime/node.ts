@@ -3,7 +3,7 @@ import { UsageError } from "../base/errors.ts";
 import { withModel } from "../files/withModel.ts";
 import { compileError } from "./deviceErrors.ts";
 import { makeProgram } from "./makeProgram.ts";
-import type { Device } from "./devices.ts";
+import { type Device, threadsInWords } from "./devices.ts";
 import { openPrograms } from "./openPrograms.ts";
 import type { Runtime } from "./runtime.ts";
 import { sessionExecution } from "./session.ts";
@@ -37,7 +37,7 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
   const { compile, dispose } = openPrograms();
   return {
     device,
-    name: `${device} (${engine}, ${threads || "all"} threads)`,
+    name: `${device} (${engine}, ${threadsInWords(threads)})`,
     lanes: 1,
     compile: (graph) =>
       compile(graph, async (onDispose) => {

@@ -3,6 +3,7 @@ import type * as Ort from "onnxruntime-web";
 import { FairleadError, UsageError } from "../base/errors.ts";
 import { writeOnnx } from "../graph/onnx/writeOnnx.ts";
 import { compileError } from "./deviceErrors.ts";
+import { threadsInWords } from "./devices.ts";
 import { type Execution, makeProgram } from "./makeProgram.ts";
 import { openPrograms } from "./openPrograms.ts";
 import type { Runtime } from "./runtime.ts";
@@ -38,7 +39,7 @@ export async function webRuntime(options: WebRuntimeOptions = {}): Promise<Runti
   const { gpu, because } = await choose(asked);
   const device = gpu ? "webgpu" : "wasm";
   const ort = await load(device);
-  const where = gpu ? gpu.name : threadsOf(useThreads(ort, threads));
+  const where = gpu ? gpu.name : threadsInWords(useThreads(ort, threads));
   if (wasmFolder !== undefined) ort.env.wasm.wasmPaths = wasmFolder;
   ort.env.logLevel = "fatal";
 
@@ -115,8 +116,6 @@ async function load(device: "wasm" | "webgpu"): Promise<typeof Ort> {
   }
 }
 
-const threadsOf = (threads: number): string => `${threads} ${threads === 1 ? "thread" : "threads"}`;
-
 /** Sets the threads of WebAssembly, which cannot be changed after the first session. Returns them. */
 function useThreads({ env: { wasm } }: typeof Ort, asked: number | undefined): number {
   const page = globalThis as { crossOriginIsolated?: boolean; navigator?: { hardwareConcurrency?: number } };
@@ -132,7 +131,7 @@ function useThreads({ env: { wasm } }: typeof Ort, asked: number | undefined): n
   wasm.numThreads ??= asked ?? most;
   if (asked !== undefined && wasm.numThreads !== asked) {
     throw new UsageError(
-      `this page runs WebAssembly on ${threadsOf(wasm.numThreads)} already, got ${asked}: ask for as many, or reload it`,
+      `this page runs WebAssembly on ${threadsInWords(wasm.numThreads)} already, got ${asked}: ask for as many, or reload it`,
     );
   }
   return wasm.numThreads;
