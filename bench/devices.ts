@@ -43,7 +43,7 @@ else {
       },
       [options, batch, rounds] as const,
     );
-    show(timing, "Chromium");
+    if (options.device === undefined || timing.name.startsWith("webgpu")) show(timing, "Chromium");
     await page.close();
   }
   await browser.close();
