@@ -75,13 +75,17 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
   }
   const attention = attentionLayers(plain(1));
 
-  /** One program with an output per perturbation. */
-  function programFor(count: number, perturbations: readonly (Perturbation | undefined)[]): Compiled {
-    const key = `${count} ${perturbations.map(perturbationKey).join(" ")}`;
+  /** One program with an output per perturbation. `alone`: the rows are all there are. */
+  function programFor(
+    count: number,
+    perturbations: readonly (Perturbation | undefined)[],
+    alone: boolean,
+  ): Compiled {
+    const key = `${count} ${alone} ${perturbations.map(perturbationKey).join(" ")}`;
     const found = programs.get(key);
     if (found) return found;
     const graph = merged(plain(count), perturbations);
-    const made = { program: runtime.compile(graph), inputs: graph.inputs };
+    const made = { program: runtime.compile(graph, { alone: alone && !isPoint }), inputs: graph.inputs };
     programs.set(key, made);
     return made;
   }
@@ -95,7 +99,7 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
       preconditioning.cOut(sigma),
       preconditioning.cIn(sigma),
     ];
-    const { program } = programFor(end - start, perturbations);
+    const { program } = programFor(end - start, perturbations, end - start === labels.length);
 
     const scaled = new Float32Array((end - start) * size);
     for (let row = start, to = 0; row < end; row++) {
@@ -135,7 +139,7 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
         const labels = conditions.flatMap((condition) => labelsOf(condition, count, classes));
         const denoised = conditions.map(() => perturbations.map(() => zerosLike(x)));
         const size = rowsOfPiece(labels.length, ...pieces);
-        const { inputs } = programFor(Math.min(size, labels.length), perturbations);
+        const { inputs } = programFor(Math.min(size, labels.length), perturbations, size >= labels.length);
         const group = { perturbations, labels, drawn: drawRandomInputs(inputs, sigma), denoised };
         await inPieces(labels.length, size, runtime.lanes, (start, end) => run(group, x, sigma, start, end));
         for (const { index, condition, perturbation } of branchesOf)

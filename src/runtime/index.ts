@@ -6,4 +6,4 @@ export type { NodeDevice, NodeRuntimeOptions } from "./node.ts";
 export { nodeRuntime } from "./node.ts";
 export type { RuntimeRequest } from "./openRuntime.ts";
 export { openRuntime } from "./openRuntime.ts";
-export type { Program, Runtime, RuntimeArray, RuntimeTensor } from "./runtime.ts";
+export type { CompileOptions, Program, Runtime, RuntimeArray, RuntimeTensor } from "./runtime.ts";

@@ -31,6 +31,15 @@ test("runs at the same time do not mix, and give what one thread gives", async (
   await Promise.all([program.dispose(), single.dispose()]);
 });
 
+test("what runs alone, on all threads, gives what it gives in a lane", async () => {
+  const size = 256;
+  const graph = trace({ x: { shape: [size, size] } }, ({ x }) => ({ y: matmul(x, x) }));
+  const x = { data: Float32Array.from({ length: size * size }, (_, i) => Math.sin(i)), shape: [size, size] };
+  await using program = await runtime.compile(graph);
+  await using alone = await runtime.compile(graph, { alone: true });
+  expect((await alone.run({ x })).y.data).toEqual((await program.run({ x })).y.data);
+});
+
 test.each([0, 1.5, -1])("there are not %s lanes", (lanes) => {
   expect(() => lanesRuntime({ lanes })).toThrow(UsageError);
 });

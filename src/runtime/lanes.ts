@@ -15,17 +15,17 @@ export interface LanesOptions {
   readonly lanes?: number;
 }
 
-const sessionOptions = {
-  intraOpNumThreads: 1,
+const sessionOptions = (threads: number) => ({
+  intraOpNumThreads: threads,
   interOpNumThreads: 1,
   graphOptimizationLevel: "all",
   logSeverityLevel: 4,
-};
+});
 
 /**
  * Runs graphs on the CPU in worker threads of one core each. ONNX Runtime's own threads share one small image badly (about
  * 1.3 of 2 cores are used for 32 x 32 images); lanes share nothing, so that two halves of a batch take half the time.
- * Results do not depend on the number of lanes. Dispose of it to end its threads.
+ * What runs alone has the threads of all lanes. Results do not depend on the number of lanes. Dispose of it to end its threads.
  */
 export function lanesRuntime({ lanes = availableParallelism() }: LanesOptions = {}): Runtime {
   if (!Number.isInteger(lanes) || lanes < 1) {
@@ -45,22 +45,28 @@ export function lanesRuntime({ lanes = availableParallelism() }: LanesOptions = 
     device: "cpu",
     name: `cpu (${engine}, ${threadsInWords(lanes)})`,
     lanes,
-    compile: (graph) =>
+    compile: (graph, { alone = false } = {}) =>
       programs.compile(graph, async (onDispose) => {
         const id = ids++;
-        await openInAll(workers, id, graph);
-        return makeProgram(laneExecution(workers, id, graph), onDispose);
+        const chosen = alone ? workers.slice(0, 1) : workers;
+        await openInAll(chosen, id, graph, alone ? lanes : 1);
+        return makeProgram(laneExecution(chosen, id, graph), onDispose);
       }),
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
 }
 
-/** Opens the graph in every lane, or in none. */
-async function openInAll(workers: readonly LaneWorker[], id: number, graph: Graph): Promise<void> {
+/** Opens the graph in every lane, with so many threads in each, or in none. */
+async function openInAll(
+  workers: readonly LaneWorker[],
+  id: number,
+  graph: Graph,
+  threads: number,
+): Promise<void> {
   const opened = await withModel(graph, (model) =>
     Promise.allSettled(
-      workers.map((worker) => worker.call({ kind: "open", id, model, options: sessionOptions })),
+      workers.map((worker) => worker.call({ kind: "open", id, model, options: sessionOptions(threads) })),
     ),
   );
   const failed = opened.find((result) => result.status === "rejected");

@@ -37,6 +37,11 @@ export interface Program extends AsyncDisposable {
   dispose(): Promise<void>;
 }
 
+export interface CompileOptions {
+  /** Whether it runs one at a time and nothing beside it, so that it may have the threads of all lanes. Default false. */
+  readonly alone?: boolean;
+}
+
 /** The one interface behind which ONNX Runtime lives. */
 export interface Runtime extends AsyncDisposable {
   readonly device: Device;
@@ -45,7 +50,7 @@ export interface Runtime extends AsyncDisposable {
   /** Programs that can run at the same time. */
   readonly lanes: number;
   /** Throws UsageError for what cannot cross the border, FairleadError where ONNX Runtime or the device refuses the graph. */
-  compile(graph: Graph): Promise<Program>;
+  compile(graph: Graph, options?: CompileOptions): Promise<Program>;
   /** Disposes of every program that is still open, and ends threads. May be called twice; `await using` calls it too. */
   dispose(): Promise<void>;
 }
