@@ -49,5 +49,7 @@ function indexOfBranch<C>(branches: readonly Branch<C>[], branch: Branch<C>): nu
 
 /** Conditions are compared by identity: guidance passes them on and never copies them. */
 function sameBranch<C>(a: Branch<C>, b: Branch<C>): boolean {
-  return a.condition === b.condition && perturbationKey(a.perturbation) === perturbationKey(b.perturbation);
+  if (a.condition !== b.condition) return false;
+  const [one, other] = [a.perturbation, b.perturbation];
+  return one === other || perturbationKey(one) === perturbationKey(other);
 }

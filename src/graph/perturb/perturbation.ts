@@ -212,7 +212,8 @@ export function checkPerturbation(how: Perturbation): void {
 
 /** A text that is equal for equal perturbations, whatever the order of their options; fixed masks are equal to themselves. */
 export function perturbationKey(how: Perturbation | undefined): string {
-  const options = Object.entries(how ?? {}).filter(([, value]) => value !== undefined);
+  if (!how) return "";
+  const options = Object.entries(how).filter(([, value]) => value !== undefined);
   return JSON.stringify(
     options.sort(([a], [b]) => (a < b ? -1 : 1)),
     (_, value: unknown) => {
