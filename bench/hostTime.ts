@@ -3,12 +3,19 @@
  *
  *   npx tsx bench/hostTime.ts [rounds]
  *
- * The shipped models fashion-mnist (a UNet) and tree (an MLP) with their sampler (Heun's method) and classifier-free
- * guidance, so two evaluations of two branches a step. Everything outside of session.run counts, on one thread.
+ * The UNet of bench/unet.json, and the shipped models fashion-mnist (a UNet of a third of its operations) and tree (an MLP), with
+ * Heun's method and classifier-free guidance, so two evaluations of two branches a step. Everything outside of session.run counts, on one thread.
  */
 import * as ort from "onnxruntime-node";
-import { openModel } from "../src/models/model.ts";
+import { readFileSync } from "node:fs";
+import { philox } from "../src/base/philox.ts";
+import { edm } from "../src/diffusion/preconditioning.ts";
+import { type Model, openModel } from "../src/models/model.ts";
 import { sample } from "../src/models/sample.ts";
+import { networkLayout } from "../src/networks/network.ts";
+import { networkDenoiser } from "../src/networks/networkDenoiser.ts";
+import { initialise } from "../src/networks/parameters.ts";
+import type { UnetConfig } from "../src/networks/unet.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import { quantile } from "./lib/interleave.ts";
 
@@ -34,8 +41,24 @@ Object.assign(ort.InferenceSession, {
 const rounds = Number(process.argv[2] ?? 9);
 const STEPS = 17;
 const WARM_UP_MS = 2000;
-for (const name of ["fashion-mnist", "tree"]) {
-  const model = await openModel(nodeRuntime({ threads: 1 }), name);
+
+/** A shipped model, or the one with the UNet of bench/unet.json and random parameters in the place of its network. */
+async function open(name: string): Promise<Model> {
+  const runtime = nodeRuntime({ threads: 1 });
+  if (name !== "unet.json") return openModel(runtime, name);
+  const model = await openModel(runtime, "fashion-mnist");
+  const network = JSON.parse(readFileSync(new URL("unet.json", import.meta.url), "utf8")) as UnetConfig;
+  const parameters = initialise(networkLayout(network), philox(0, 0));
+  const denoiser = networkDenoiser(runtime, {
+    network,
+    parameters,
+    preconditioning: edm({ sigmaData: 0.5 }),
+  });
+  return { ...model, denoiser };
+}
+
+for (const name of ["unet.json", "fashion-mnist", "tree"]) {
+  const model = await open(name);
   for (const batch of [1, 16]) {
     const seeds = Array.from({ length: batch }, (_, i) => i);
     const outside: number[] = [];

@@ -3,6 +3,7 @@ import { philox } from "../../base/philox.ts";
 import { Builder, trace } from "../builder.ts";
 import { constantOf, numbersOf } from "../constant.ts";
 import type { Constant, Graph } from "../graph.ts";
+import { interpret } from "../interpret.ts";
 import { add } from "../ops/elementwise.ts";
 import { matmul } from "../ops/linear.ts";
 import { perturb, perturbing } from "../perturb.ts";
@@ -118,4 +119,31 @@ test("no perturbation reads large weights: noise does when they are written", ()
   expect(reads).toBe(0);
   expect(spread(numbers(noisy, "w"))).toBeLessThan(1e-6);
   expect(reads).toBe(1);
+});
+
+test("weights that a graph's own functions read get the same noise as without functions", () => {
+  const plain = network();
+  const weights = [...plain.initializers.keys()];
+  const inputs = ["x", ...weights];
+  const called: Graph = {
+    ...plain,
+    domains: { own: 1 },
+    functions: [
+      {
+        domain: "own",
+        name: "Net",
+        inputs,
+        outputs: ["y"],
+        attributes: [],
+        defaults: {},
+        nodes: plain.nodes,
+        opsets: { "": plain.opset },
+      },
+    ],
+    nodes: [{ op: "Net", domain: "own", name: "net", inputs, outputs: ["y"], attributes: {} }],
+  };
+  const x = { data: Float64Array.from({ length: 2 * side }, (_, i) => Math.sin(i)), shape: [2, side] };
+  const noisy = (graph: Graph) => interpret(perturb(graph, { kind: "weight-noise", std: 0.4 }), { x }).y.data;
+  expect(noisy(called)).toBeAllClose(noisy(plain), { rel: 1e-12 });
+  expect(noisy(called)).not.toEqual(interpret(plain, { x }).y.data);
 });

@@ -6,6 +6,7 @@ import type { Builder } from "../builder.ts";
 import { constantOf, numbersOf } from "../constant.ts";
 import { isFloat } from "../dataTypes.ts";
 import type { Constant, ConstantArray, Graph } from "../graph.ts";
+import { inlineFunctions } from "../inlineFunctions.ts";
 import { nameMatcher } from "./matchName.ts";
 import type { WeightNoise } from "./perturbation.ts";
 import type { Site } from "./site.ts";
@@ -20,7 +21,7 @@ export function weightNoise(graph: Graph, builder: Builder, how: WeightNoise): r
   [...graph.initializers].forEach(([name, constant], place) => {
     if (chosen.has(name)) noisy.set(name, withNoise(constant, how.std, how.seed ?? 0, place));
   });
-  const readers = graph.nodes.filter(({ inputs }) => inputs.some((name) => noisy.has(name)));
+  const readers = inlineFunctions(graph).nodes.filter(({ inputs }) => inputs.some((name) => noisy.has(name)));
   return readers.map((node) => ({
     node,
     edit: (at) =>
@@ -40,7 +41,7 @@ function chosenWeights(graph: Graph, patterns: readonly string[] | undefined): R
   );
   if (!patterns) return new Set(weights.map(([name]) => name));
   const modules = new Map<string, string[]>();
-  for (const node of graph.nodes) {
+  for (const node of inlineFunctions(graph).nodes) {
     for (const input of node.inputs) {
       if (graph.initializers.has(input))
         modules.set(input, [...(modules.get(input) ?? []), `${moduleOf(node)}.weight`]);
