@@ -1,54 +1,17 @@
-import type { Tensor } from "../../base/tensor.ts";
-import { rowSize, sameKind } from "../../base/tensor.ts";
-import { rowOf, standardDeviation } from "../combine/perRow.ts";
+import { standardDeviation } from "../combine/perRow.ts";
 import type { Adjust } from "../guidance.ts";
-import { everywhere } from "../interval.ts";
-import type { Interval } from "../interval.ts";
 import { adjustMethod, intervalOption } from "../method.ts";
-import { convertAt } from "../spaces.ts";
-import type { Space } from "../spaces.ts";
 import { choice, probability } from "../values.ts";
-
-export interface RescaleOptions {
-  /** phi: 0 is off, 1 gives the guided prediction the strong one's standard deviation. */
-  readonly amount: number;
-  /** The space whose standard deviations are compared. The paper's: v. */
-  readonly space: Space;
-  readonly interval?: Interval;
-}
+import { type ScaledToOptions, scaledTo } from "./scaledTo.ts";
 
 /**
- * Rescaled guidance: the guided prediction keeps the strong one's standard deviation, by `amount`, row by row.
+ * Rescaled guidance: the guided prediction keeps the strong one's standard deviation, by `amount` (phi), row by row.
  *
  *   D' = amount * D * std(strong)/std(D) + (1 - amount) * D            in `space`, std over all of a row, n - 1 divisor
  *
  * Source: Lin et al. 2023 (arXiv:2305.08891), Eqs. 15 and 16, in v.
  */
-export function rescale({ amount, space, interval = everywhere }: RescaleOptions): Adjust {
-  return {
-    method: "rescale",
-    interval,
-    relative: true,
-    adjust({ x, sigma, strong, denoised }, state) {
-      if (amount === 0) return { denoised, state };
-      const { to, from } = convertAt(space, x, sigma);
-      const [guided, reference] = [to(denoised), to(strong)];
-      const data = sameKind(guided.data, guided.data.length);
-      const size = rowSize(guided);
-      for (let row = 0; row < guided.shape[0]; row++) {
-        const values = rowOf(guided, row);
-        const ratio = standardDeviation(rowOf(reference, row)) / standardDeviation(values);
-        const factor = Number.isFinite(ratio) ? amount * ratio + 1 - amount : 1;
-        data.set(
-          values.map((value) => factor * value),
-          row * size,
-        );
-      }
-      const scaled: Tensor = { data, shape: guided.shape };
-      return { denoised: from(scaled), state };
-    },
-  };
-}
+export const rescale = (options: ScaledToOptions): Adjust => scaledTo("rescale", standardDeviation, options);
 
 export const rescaleMethod = adjustMethod({
   name: "rescale",
