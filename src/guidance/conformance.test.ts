@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { Tensor } from "../base/tensor.ts";
-import { concatRows, rows, sub, tensor, zerosLike } from "../base/tensor.ts";
+import { concatRows, map, rows, sub, tensor, zerosLike } from "../base/tensor.ts";
 import type { Denoiser, Labels } from "../diffusion/denoiser.ts";
 import { recording } from "../testing/recording.ts";
 import { toyClassifier, toyDenoiser } from "../testing/toyModel.ts";
 import { buildGuidance } from "./build.ts";
+import { methods } from "./methods.ts";
 import type { GuidanceResources } from "./resources.ts";
 import { compose, unguided } from "./guidance.ts";
 import { guide } from "./guide.ts";
@@ -191,11 +192,67 @@ describe.each(cases)("$name", (method) => {
   });
 });
 
-test("each method has a case", () => {
+// Ways to combine and corrections are not linear in their strength: combine/ and adjust/ test what each promises.
+test("each weak method and each push has a case", () => {
+  const linear = Object.values(methods).filter(({ role }) => role === "weak" || role === "push");
   expect(new Set(cases.map((one) => one.spec(1).split(":")[0]))).toEqual(
-    new Set(["cfg", "pag", "autoguidance", "classifier"]),
+    new Set(linear.map(({ name }) => name)),
   );
 });
+
+// What holds for ways to combine too, whatever they compute. x is four-dimensional, for those that need images.
+describe.each(Object.values(methods).filter(({ role }) => role === "combine"))(
+  "$name",
+  ({ name, off, adds }) => {
+    const image = tensor(
+      Float64Array.from({ length: 32 }, (_, i) => Math.sin(i * i)),
+      [2, 1, 4, 4],
+    );
+    const classes = [0, 3];
+    const network = (): Denoiser => ({
+      shape: [1, 4, 4],
+      denoise: async (at, _, branches) =>
+        branches.map(({ condition }) =>
+          map((value, i) => value * 0.5 + Math.cos(i) * (condition === null ? 0.2 : 0.9), at),
+        ),
+    });
+    const evaluate = async (spec: string, at = image, of: Labels = classes) => {
+      const guided = guide(network(), of, buildGuidance(spec, { conditional: true }));
+      return { denoised: await guided.evaluate(at, 0.9), evaluations: guided.evaluations };
+    };
+
+    test("costs the weak prediction and no more", async () => {
+      expect((await evaluate(`${name}:3`)).evaluations).toEqual({
+        networks: 2 + adds.networks,
+        gradients: 0,
+      });
+    });
+
+    test.runIf(off === 1)("of weight 1 is the strong prediction bit for bit, at its cost", async () => {
+      const [one, none] = [await evaluate(`${name}:1`), await evaluate("none")];
+      expect(one.denoised.data).toEqual(none.denoised.data);
+      expect(one.evaluations).toEqual({ networks: 1, gradients: 0 });
+    });
+
+    // Zero-init sets the first steps aside, as APG-mix has a weight of its own there, and mimic imitates one.
+    test.runIf(off === 1 && !["cfg-zero", "apg-mix", "mimic"].includes(name))(
+      "goes to off without a jump",
+      async () => {
+        const off = (await evaluate("none")).denoised;
+        const near = (await evaluate(`${name}:${1 + 1e-9}`)).denoised;
+        expect(near).toBeAllClose(off, { abs: 1e-7 });
+      },
+    );
+
+    test("a row alone is the row of a batch, bit for bit, also with weights by row", async () => {
+      const together = (await evaluate(`${name}:rows(3|5)`)).denoised;
+      const row = (i: number) => tensor(image.data.slice(16 * i, 16 * i + 16), [1, 1, 4, 4]);
+      // The network above tells values apart by their place, so that only the first row can be asked for alone.
+      const first = (await evaluate(`${name}:3`, row(0), [0])).denoised;
+      expect(together.data.slice(0, 16)).toEqual(first.data);
+    });
+  },
+);
 
 describe("composition", () => {
   const parts = ["cfg:4", "pag:3", "autoguidance:2", "classifier:0.5"];

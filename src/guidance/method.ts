@@ -2,7 +2,8 @@ import type { Adjust, Change, Combine, Push, Term } from "./guidance.ts";
 import { everywhere } from "./interval.ts";
 import type { GuidanceResources } from "./resources.ts";
 import type { WeightSpec } from "./schedules.ts";
-import { finiteNumber, sigmaInterval, weightValues } from "./values.ts";
+import type { Space } from "./spaces.ts";
+import { choice, finiteNumber, sigmaInterval, weightValues } from "./values.ts";
 import type { ValueKind } from "./values.ts";
 
 /** An option of a method: what it means, and what it may be. */
@@ -171,3 +172,12 @@ export const intervalOption = {
   default: everywhere,
   values: sigmaInterval,
 } as const;
+
+/** The space that a method works in, as an option. */
+export const spaceOption = <const S extends Space>(by: S, meaning: string) =>
+  ({
+    meaning,
+    unit: "one of x0, eps, v, velocity",
+    default: by,
+    values: choice("x0", "eps", "v", "velocity"),
+  }) as const;

@@ -1,8 +1,9 @@
 import type { Tensor } from "../base/tensor.ts";
-import { axpby } from "../base/tensor.ts";
+import { scale } from "../base/tensor.ts";
+import { type Parameterisation, fromX0, toX0, variancePreserving } from "../diffusion/parameterisation.ts";
 
-/** What a prediction can be of. Inside, all are of x0. */
-export type Space = "x0" | "eps" | "v" | "velocity";
+/** What a prediction can be of, for methods to which it matters. Inside, all are of x0. */
+export type Space = Exclude<Parameterisation, "score">;
 
 /** Predictions of x0 turned into another space, and back. */
 export interface Conversion {
@@ -10,33 +11,13 @@ export interface Conversion {
   from(prediction: Tensor): Tensor;
 }
 
-/**
- * With alpha = 1/sqrt(1 + sigma^2) (variance preserving: alpha x has signal alpha and noise alpha*sigma):
- *
- *   eps      = (x - D)/sigma
- *   v        = alpha*eps - alpha*sigma*D = alpha*(x/sigma - D*(1/sigma + sigma))
- *   velocity = eps - D = x/sigma - D*(1/sigma + 1)
- *
- * All are affine in D. sigma above 0.
- */
+/** Conversions at (x, sigma), x = x0 + sigma * noise, sigma above 0. v is that of the variance-preserving form of x. */
 export function convertAt(space: Space, x: Tensor, sigma: number): Conversion {
   if (space === "x0") return { to: (d) => d, from: (d) => d };
-  const [ofX, ofD] = coefficients(space, sigma);
+  const level = variancePreserving(sigma);
+  const scaled = scale(level.alpha, x);
   return {
-    to: (d) => axpby(ofX, x, ofD, d),
-    from: (p) => axpby(1 / ofD, p, -ofX / ofD, x),
+    to: (d) => fromX0(space, d, scaled, level),
+    from: (p) => toX0(space, p, scaled, level),
   };
-}
-
-/** prediction = ofX * x + ofD * D */
-function coefficients(space: Exclude<Space, "x0">, sigma: number): readonly [number, number] {
-  const alpha = 1 / Math.sqrt(1 + sigma * sigma);
-  switch (space) {
-    case "eps":
-      return [1 / sigma, -1 / sigma];
-    case "v":
-      return [alpha / sigma, -alpha * (1 / sigma + sigma)];
-    case "velocity":
-      return [1 / sigma, -(1 / sigma + 1)];
-  }
 }

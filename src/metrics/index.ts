@@ -17,6 +17,7 @@ export { precisionRecall } from "./precisionRecall.ts";
 export type { FeatureStatistics } from "./statistics.ts";
 export { featureStatistics, RunningStatistics } from "./statistics.ts";
 export type { LogDensity, Metrics2d, Truth2d } from "./toy2d.ts";
-export { metrics2d, quantile, truth2d } from "./toy2d.ts";
+export { metrics2d, truth2d } from "./toy2d.ts";
 export type { SlicedWasserstein, WassersteinOptions } from "./wasserstein.ts";
 export { randomDirections, slicedWasserstein, wasserstein1d } from "./wasserstein.ts";
+export { quantile } from "../base/quantile.ts";

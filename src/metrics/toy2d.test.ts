@@ -8,7 +8,8 @@ import type { Mixture } from "../diffusion/oracles/mixture.ts";
 import { matrix } from "./features.ts";
 import { shareNearby } from "./nearby.ts";
 import type { Truth2d } from "./toy2d.ts";
-import { metrics2d, quantile, truth2d } from "./toy2d.ts";
+import { quantile } from "../base/quantile.ts";
+import { metrics2d, truth2d } from "./toy2d.ts";
 
 describe("the tree's class A", () => {
   let mixture: Mixture;

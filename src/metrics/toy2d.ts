@@ -4,6 +4,7 @@
  * fresh exact samples must give recall and precision near .998, outliers near .010 and an energy distance near .0002.
  */
 import { UsageError } from "../base/errors.ts";
+import { quantile } from "../base/quantile.ts";
 import type { Tensor } from "../base/tensor.ts";
 import { energyDistance } from "./energyDistance.ts";
 import type { Matrix, Measured } from "./features.ts";
@@ -79,17 +80,6 @@ export function metrics2d(
     precision: shareNearby(x, y, radius),
     radius,
   };
-}
-
-/** The value below which `share` of `values` lie, linear between the two nearest; share is in [0, 1]. */
-export function quantile(values: ArrayLike<number>, share: number): number {
-  if (!(share >= 0 && share <= 1)) throw new UsageError(`a quantile's share must be in [0, 1], got ${share}`);
-  if (values.length === 0) throw new UsageError("a quantile needs at least one value");
-  const sorted = Float64Array.from(values).sort();
-  const place = share * (sorted.length - 1);
-  const low = Math.floor(place);
-  const high = Math.ceil(place);
-  return sorted[low] + (place - low) * (sorted[high] - sorted[low]);
 }
 
 function points(x: Tensor, what: string): Matrix {

@@ -3,23 +3,13 @@ import { type Tensor, rowSize, sizeOf, zerosLike } from "../base/tensor.ts";
 import type { Branch, Denoiser, Labels } from "../diffusion/denoiser.ts";
 import type { Preconditioning } from "../diffusion/preconditioning.ts";
 import { type AttentionLayer, attentionLayers } from "../graph/attention.ts";
-import { Builder } from "../graph/builder.ts";
 import type { Graph, NamedType } from "../graph/graph.ts";
 import { mergeBranches } from "../graph/merge.ts";
-import { type Perturbation, drawRandomInputs, perturbationKey, perturbing } from "../graph/perturb.ts";
-import { declareInputs, replay } from "../graph/replay.ts";
-import type { Value } from "../graph/value.ts";
+import { type Perturbation, drawRandomInputs, perturbationKey } from "../graph/perturb.ts";
 import type { Program, Runtime } from "../runtime/runtime.ts";
 import { inPieces, rowsOfPiece } from "./inPieces.ts";
-import {
-  type NetworkConfig,
-  conditionClasses,
-  networkInputs,
-  networkLayout,
-  sampleShape,
-  traceNetwork,
-} from "./network.ts";
-import { constantParameters } from "./parameters.ts";
+import { type NetworkConfig, conditionClasses, sampleShape } from "./network.ts";
+import { networkGraph } from "./networkGraph.ts";
 
 /** A trained network as a denoiser. Its sessions are made when first needed and kept until `dispose`. */
 export interface NetworkDenoiser extends Denoiser<Labels> {
@@ -63,16 +53,9 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
   const isPoint = shape.length === 1;
   const maxRows = options.maxRows ?? (isPoint ? 1024 : 4);
   const pieces = [isPoint ? Math.min(512, maxRows) : 1, maxRows] as const;
-  const layout = networkLayout(network);
   const programs = new Map<string, Compiled>();
 
-  /** The plain network for a number of rows. */
-  function plain(count: number): Graph {
-    const builder = new Builder();
-    const inputs = networkInputs(builder, network, count);
-    const { prediction } = traceNetwork(constantParameters(builder, layout, parameters), network, inputs);
-    return builder.build({ prediction }, { name: network.kind });
-  }
+  const plain = (count: number): Graph => networkGraph(network, parameters, count);
   const attention = attentionLayers(plain(1));
 
   /** One program with an output per perturbation. `alone`: the rows are all there are. */
@@ -84,7 +67,8 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
     const key = `${count} ${alone} ${perturbations.map(perturbationKey).join(" ")}`;
     const found = programs.get(key);
     if (found) return found;
-    const graph = merged(plain(count), perturbations);
+    const outputs = perturbations.map((perturbation, i) => ({ name: outputName(i), perturbation }));
+    const { graph } = mergeBranches(plain(count), outputs);
     const made = { program: runtime.compile(graph, { alone: alone && !isPoint }), inputs: graph.inputs };
     programs.set(key, made);
     return made;
@@ -151,7 +135,7 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
       const groups = groupBranches(branches).map(({ conditions, perturbations }) => {
         const outputs = perturbations.map((perturbation, i) => ({
           name: perturbation ? `perturbed ${i}` : "plain",
-          ...(perturbation && { perturbation }),
+          perturbation,
         }));
         const { steps, evaluations } = mergeBranches(plain(1), outputs).plan();
         const batch = conditions.length * count;
@@ -194,18 +178,6 @@ interface Group {
 }
 
 const outputName = (i: number): string => `prediction/${i}`;
-
-/** The network once plain or perturbed for each output, with what they have in common computed once. */
-function merged(graph: Graph, perturbations: readonly (Perturbation | undefined)[]): Graph {
-  const builder = new Builder(graph.opset);
-  const inputs = declareInputs(graph, builder);
-  const outputs: Record<string, Value> = {};
-  perturbations.forEach((how, i) => {
-    const { prediction } = replay(graph, builder, inputs, how && perturbing(graph, builder, how));
-    outputs[outputName(i)] = prediction;
-  });
-  return builder.build(outputs, { name: graph.name });
-}
 
 interface BranchGroup {
   readonly conditions: (Labels | null)[];

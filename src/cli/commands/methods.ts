@@ -1,6 +1,7 @@
 import { UsageError } from "../../base/errors.ts";
 import type { Method, MethodOption } from "../../guidance/method.ts";
 import { methodNamed, methods } from "../../guidance/methods.ts";
+import { optionsAlone } from "../../guidance/spec.ts";
 import { type Io, print, printJson } from "../io.ts";
 import { readOptions, common } from "../options.ts";
 
@@ -27,25 +28,36 @@ export function runMethods(io: Io, name: string | undefined, given: unknown): nu
   return 0;
 }
 
+/** What the roles of methods are, in the order in which they act. */
+const roles: Readonly<Record<Method["role"], string>> = {
+  weak: "How a worse prediction is made:",
+  combine: "How the two meet (WEAK~NAME, or NAME alone with cfg):",
+  push: "Gradients:",
+  adjust: "Corrections of what comes out:",
+  condition: "Changes of the condition:",
+};
+
 function overview(): string[] {
   const width = Math.max(...Object.keys(methods).map((name) => name.length));
+  const groups = Object.entries(roles).flatMap(([role, title]) => {
+    const members = Object.values(methods).filter((method) => method.role === role);
+    if (members.length === 0) return [];
+    return [title, ...members.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`), ""];
+  });
   return [
-    ...Object.entries<Method>(methods).map(([name, { summary }]) => `${name.padEnd(width)}  ${summary}`),
-    "",
-    "In --guidance: METHOD:NUMBER,KEY=VALUE joined by +, as in cfg:2 or cfg:4,interval=0.2..2+pag:scale=3; none is no guidance.",
-    "A weight of 1 is off (cfg, autoguidance); a scale of 0 is off (pag, classifier).",
+    ...groups,
+    "In --guidance: METHOD:NUMBER,KEY=VALUE joined by +, as in cfg:2, apg:8,eta=0 or cfg:4,interval=0.2..2+pag:scale=3~apg; none is no guidance.",
+    "A weight of 1 is off, a scale of 0 is off.",
     "All options of one: fairlead methods NAME",
   ];
 }
 
-function details(
-  name: string,
-  { summary, formula, needs, cost, source, strength, options }: Method,
-): string[] {
-  const about = Object.entries({ formula, needs, cost, source }).map(
-    ([key, text]) => `  ${key.padEnd(8)} ${text}`,
+function details(name: string, method: Method): string[] {
+  const { summary, formula, needs, cost, when, published, space, source, strength } = method;
+  const about = Object.entries({ formula, space, needs, cost, when, published, source }).map(
+    ([key, text]) => `  ${key.padEnd(9)} ${text}`,
   );
-  const lines = Object.entries(options).flatMap(([key, option]) => {
+  const lines = Object.entries(optionsAlone(method)).flatMap(([key, option]) => {
     const bare = key === strength ? ` (what a bare number sets, as in ${name}:${defaultText(option)})` : "";
     return [
       `  ${key}: ${option.meaning}${bare}`,
@@ -56,12 +68,15 @@ function details(
 }
 
 function described(name: string, method: Method) {
-  const { summary, formula, needs, cost, source, strength } = method;
-  const options = Object.entries(method.options).map(([key, option]) => {
+  const { role, summary, formula, needs, cost, adds, when, published, space, source, strength, off } = method;
+  const options = Object.entries(optionsAlone(method)).map(([key, option]) => {
     const { meaning, unit, values } = option;
     return { name: key, meaning, unit, wanted: values.wanted, default: defaultText(option) };
   });
-  return { name, summary, formula, needs, cost, source, strength, options };
+  return {
+    ...{ name, role, summary, formula, space, needs, cost, adds, when, published, source, strength, off },
+    options,
+  };
 }
 
 function defaultText({ default: value, values }: MethodOption): string {

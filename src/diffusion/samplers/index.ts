@@ -121,10 +121,7 @@ export const samplers = {
     stochastic: true,
     renoises: true,
     evaluations: (steps) => steps,
-    options: {
-      eta: { default: 1, min: 0, description: "share of fresh noise: 0 is euler, 1 the posterior's" },
-      noiseScale: { default: 1, min: 0, description: "standard deviation of the added noise" },
-    },
+    options: ANCESTRAL(1),
   }),
   "dpmpp-2m": entry(dpmpp2m, {
     name: "dpmpp-2m",

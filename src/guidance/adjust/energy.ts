@@ -1,4 +1,4 @@
-import { norm } from "../combine/perRow.ts";
+import { norm } from "../perRow.ts";
 import type { Adjust } from "../guidance.ts";
 import { adjustMethod, intervalOption } from "../method.ts";
 import { choice, probability } from "../values.ts";

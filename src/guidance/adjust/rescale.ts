@@ -1,4 +1,4 @@
-import { standardDeviation } from "../combine/perRow.ts";
+import { standardDeviation } from "../perRow.ts";
 import type { Adjust } from "../guidance.ts";
 import { adjustMethod, intervalOption } from "../method.ts";
 import { choice, probability } from "../values.ts";

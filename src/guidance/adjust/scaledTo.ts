@@ -1,6 +1,6 @@
 import type { Prediction } from "../../diffusion/denoiser.ts";
 import { rowSize, sameKind } from "../../base/tensor.ts";
-import { rowOf } from "../combine/perRow.ts";
+import { rowOf } from "../perRow.ts";
 import type { Adjust } from "../guidance.ts";
 import { everywhere } from "../interval.ts";
 import type { Interval } from "../interval.ts";

@@ -1,6 +1,6 @@
 import { rowSize, sameKind } from "../../base/tensor.ts";
-import { rowOf } from "../combine/perRow.ts";
-import { quantile } from "../combine/quantile.ts";
+import { rowOf } from "../perRow.ts";
+import { quantile } from "../../base/quantile.ts";
 import type { Adjust } from "../guidance.ts";
 import { everywhere } from "../interval.ts";
 import type { Interval } from "../interval.ts";

@@ -1,9 +1,8 @@
 import type { Combine } from "../guidance.ts";
 import { stateful } from "../guidance.ts";
-import { combineMethod, numberOption } from "../method.ts";
+import { combineMethod, numberOption, spaceOption } from "../method.ts";
 import { type Space, convertAt } from "../spaces.ts";
-import { spaceOption } from "./apg.ts";
-import { dot, norm, perRow } from "./perRow.ts";
+import { dot, norm, perRow } from "../perRow.ts";
 
 export interface AdaptiveOptions {
   /** Cosine of the angle between the predictions above which a row needs no more guidance. */

@@ -1,9 +1,9 @@
 import type { Combine, Pair } from "../guidance.ts";
 import { stateful } from "../guidance.ts";
-import { combineMethod, numberOption } from "../method.ts";
+import { combineMethod, numberOption, spaceOption } from "../method.ts";
 import { type Space, convertAt } from "../spaces.ts";
 import { choice } from "../values.ts";
-import { dot, norm, perRow } from "./perRow.ts";
+import { dot, norm, perRow } from "../perRow.ts";
 
 /**
  * Where the difference is added to: "paper": D = strong + (w - 1) g; "diffusers": D = weak + w g; "comfyui": D = strong + w g.
@@ -63,14 +63,6 @@ export function apg(options: ApgOptions): Combine {
     },
   });
 }
-
-export const spaceOption = <const S extends Space>(by: S, meaning: string) =>
-  ({
-    meaning,
-    unit: "one of x0, eps, v, velocity",
-    default: by,
-    values: choice("x0", "eps", "v", "velocity"),
-  }) as const;
 
 export const apgOptions = {
   eta: numberOption("share of the part along the strong prediction: 1 keeps all, 0 none", 0),

@@ -1,9 +1,8 @@
 import type { Combine, Pair } from "../guidance.ts";
-import { combineMethod } from "../method.ts";
+import { combineMethod, spaceOption } from "../method.ts";
 import { type Space, convertAt } from "../spaces.ts";
 import { wholeNumber } from "../values.ts";
-import { spaceOption } from "./apg.ts";
-import { dot, perRow } from "./perRow.ts";
+import { dot, perRow } from "../perRow.ts";
 
 export interface CfgZeroStarOptions {
   /** Steps in which the predicted velocity is 0, so that x does not move. 0 is none. */

@@ -14,7 +14,7 @@ import { build, pyramid } from "./laplacian.ts";
 import { mambo } from "./mambo.ts";
 import { mimic } from "./mimic.ts";
 import { powerLaw } from "./powerLaw.ts";
-import { quantile } from "./quantile.ts";
+import { quantile } from "../../base/quantile.ts";
 import { tangential } from "./tangential.ts";
 
 const one = (combine: Combine, given: Partial<Pair> = {}): Tensor =>

@@ -1,13 +1,12 @@
 import { UsageError } from "../../base/errors.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import type { Combine } from "../guidance.ts";
-import { combineMethod } from "../method.ts";
+import { combineMethod, spaceOption } from "../method.ts";
 import { type Space, convertAt } from "../spaces.ts";
 import { numberList } from "../values.ts";
 import { weightOfRow } from "../weight.ts";
-import { spaceOption } from "./apg.ts";
 import { build, pyramid } from "./laplacian.ts";
-import { dot } from "./perRow.ts";
+import { dot } from "../perRow.ts";
 
 export interface FrequencyOptions {
   /** What multiplies w - 1 at each level of detail, finest first; their number is the number of levels. */

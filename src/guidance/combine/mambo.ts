@@ -1,8 +1,7 @@
 import type { Combine } from "../guidance.ts";
-import { combineMethod, numberOption } from "../method.ts";
+import { combineMethod, numberOption, spaceOption } from "../method.ts";
 import { type Space, convertAt } from "../spaces.ts";
-import { spaceOption } from "./apg.ts";
-import { norm, perRow } from "./perRow.ts";
+import { norm, perRow } from "../perRow.ts";
 
 export interface MamboOptions {
   /** 0 is extrapolation; the larger, the more a large difference is damped. */

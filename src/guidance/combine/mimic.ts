@@ -1,10 +1,9 @@
 import type { Combine } from "../guidance.ts";
-import { combineMethod, numberOption } from "../method.ts";
+import { combineMethod, numberOption, spaceOption } from "../method.ts";
 import { type Space, convertAt } from "../spaces.ts";
 import { choice, probability } from "../values.ts";
-import { spaceOption } from "./apg.ts";
-import { perRow, standardDeviation } from "./perRow.ts";
-import { quantile } from "./quantile.ts";
+import { perRow, standardDeviation } from "../perRow.ts";
+import { quantile } from "../../base/quantile.ts";
 
 export interface MimicOptions {
   /** The smaller weight whose spread is imitated. */

@@ -1,8 +1,7 @@
 import type { Combine } from "../guidance.ts";
-import { combineMethod, numberOption } from "../method.ts";
+import { combineMethod, numberOption, spaceOption } from "../method.ts";
 import { type Space, convertAt } from "../spaces.ts";
-import { spaceOption } from "./apg.ts";
-import { norm, perRow } from "./perRow.ts";
+import { norm, perRow } from "../perRow.ts";
 
 export interface PowerLawOptions {
   /** 0 is extrapolation; above 0, a small difference is guided less. */

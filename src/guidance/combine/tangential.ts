@@ -1,8 +1,7 @@
 import type { Combine, Pair } from "../guidance.ts";
-import { combineMethod } from "../method.ts";
+import { combineMethod, spaceOption } from "../method.ts";
 import { type Space, convertAt } from "../spaces.ts";
-import { spaceOption } from "./apg.ts";
-import { dot, perRow } from "./perRow.ts";
+import { dot, perRow } from "../perRow.ts";
 
 /**
  * Tangential damping: of the weak prediction, only the part along the direction that both predictions share is kept.

@@ -1,7 +1,7 @@
-import type { Tensor } from "../../base/tensor.ts";
-import { rowSize, sameKind } from "../../base/tensor.ts";
-import type { Pair } from "../guidance.ts";
-import { weightOfRow } from "../weight.ts";
+import type { Tensor } from "../base/tensor.ts";
+import { rowSize, sameKind } from "../base/tensor.ts";
+import type { Pair } from "./guidance.ts";
+import { weightOfRow } from "./weight.ts";
 
 /** One row of a pair. Float64 copies, so that sums and norms do not depend on the kind of x's array. */
 export interface PairRow {
