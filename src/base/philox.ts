@@ -12,9 +12,10 @@
  *   integer  w mod n, words at or above the largest multiple of n are passed over
  *   normal   Box-Muller on the next two words w0, w1 of one half block (an odd word before them is passed over):
  *            r = sqrt(-2 ln((w0 + 1/2) / 2^32)), a = 2 pi w1 / 2^32; first r cos a, then r sin a. Largest value 6.76.
- * Words, uniforms and integers are the same bits everywhere; normals as far as the engine's log, sin and cos agree.
+ * Everything here is the same bits in every engine: gaussianPair.ts computes ln, sin and cos by operations that all round alike.
  */
 import { UsageError } from "./errors.ts";
+import { cosOfWord, radius, sinOfWord } from "./gaussianPair.ts";
 import type { FloatArray, Tensor } from "./tensor.ts";
 import { sizeOf } from "./tensor.ts";
 
@@ -106,10 +107,10 @@ export function philox(seed: number | bigint, stream: number): Stream {
     used += used & 1;
     if (used === 4) nextBlock();
     const r = radius(words[used]);
-    const a = angle(words[used + 1]);
+    const w = words[used + 1];
     used += 2;
-    spare = r * Math.sin(a);
-    return r * Math.cos(a);
+    spare = r * sinOfWord(w);
+    return r * cosOfWord(w);
   }
 
   function fillNormal(out: FloatArray, start = 0, length = out.length - start): void {
@@ -121,13 +122,11 @@ export function philox(seed: number | bigint, stream: number): Stream {
     for (; i + 4 <= end; i += 4) {
       nextBlock();
       const r0 = radius(words[0]);
-      const a0 = angle(words[1]);
       const r1 = radius(words[2]);
-      const a1 = angle(words[3]);
-      out[i] = r0 * Math.cos(a0);
-      out[i + 1] = r0 * Math.sin(a0);
-      out[i + 2] = r1 * Math.cos(a1);
-      out[i + 3] = r1 * Math.sin(a1);
+      out[i] = r0 * cosOfWord(words[1]);
+      out[i + 1] = r0 * sinOfWord(words[1]);
+      out[i + 2] = r1 * cosOfWord(words[3]);
+      out[i + 3] = r1 * sinOfWord(words[3]);
       used = 4;
     }
     while (i < end) out[i++] = normal();
@@ -186,14 +185,6 @@ export function seededNoise(
     kind === "float64" ? new Float64Array(seeds.length * size) : new Float32Array(seeds.length * size);
   seeds.forEach((seed, i) => philox(seed, stream).fillNormal(data, i * size, size));
   return { data, shape };
-}
-
-function radius(w: number): number {
-  return Math.sqrt(-2 * Math.log((w + 0.5) / TWO32));
-}
-
-function angle(w: number): number {
-  return (w * (2 * Math.PI)) / TWO32;
 }
 
 /** The low and the high 32 bits of a whole number. */

@@ -2,6 +2,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bundle, openBrowser, serve, type Site } from "../testing/browser.ts";
 import { findChromium } from "../testing/findChromium.ts";
+import { noises } from "../testing/noises.ts";
 import type { Page, PageReport } from "../testing/suitePage.ts";
 import { outcomeSuite, runtimeSuite } from "./runtime.cases.ts";
 import { webRuntime } from "./web.ts";
@@ -94,6 +95,12 @@ describe.skipIf(reason !== "")(`in Chromium${reason}`, () => {
     expect(await inPage("plain", "nameOf", { threads: 2 })).toMatch(
       /^UsageError: 2 threads need a page that is cross-origin isolated: serve it with the headers/,
     );
+  });
+
+  test("seeds mean the same bits in a page as in Node, whoever's generator draws them", async () => {
+    const [here, there] = [noises(), await inPage("plain", "noises")];
+    expect(Object.keys(there)).toEqual(["philox", "torch", "numpy", "cuda", "brownian"]);
+    expect(there).toEqual(here);
   });
 
   test("a lost device is said plainly, and a new runtime works", () => inPage("isolated", "loseDevice"));

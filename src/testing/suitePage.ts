@@ -4,6 +4,7 @@ import { FairleadError } from "../base/errors.ts";
 import { type Outcomes, runCases } from "../runtime/suite/all.cases.ts";
 import { i, small, x } from "../runtime/suite/border.cases.ts";
 import { webRuntime, type WebRuntimeOptions } from "../runtime/web.ts";
+import { noises } from "./noises.ts";
 
 export interface PageReport {
   readonly name: string;
@@ -25,6 +26,9 @@ const page = {
       (error: Error) => `${error.name}: ${error.message}`,
     );
   },
+
+  /** Unit normals of every generator, and of a Brownian path: what samples start from, and what their steps add. */
+  noises,
 
   /** Loses the graphics device while a program is open and running; a new runtime then works. */
   async loseDevice(): Promise<void> {
