@@ -67,6 +67,11 @@ export async function shippedModels(): Promise<string[]> {
  */
 export async function locateModel(model: string): Promise<LocatedBundle> {
   const kind = await kindOf(model);
+  if (kind === "file" && model.endsWith(".onnx")) {
+    throw new UsageError(
+      `${model} is a graph, not a model of ours: give the folder of a training or a .safetensors file, or look into it with fairlead inspect ${model}`,
+    );
+  }
   if (kind === "file")
     return alone(dirname(model), basename(model), basename(model).replace(/\.safetensors$/, ""));
   if (kind === "folder") return inFolder(resolve(model));

@@ -93,6 +93,9 @@ describe("finding a model", () => {
     const { bundle } = await locateModel(join(folder, "main.safetensors"));
     expect(bundle).toMatchObject({ name: "main", network: "main.safetensors", guides: {} });
     await expect(locateModel("no-such-model")).rejects.toThrow('there is no model "no-such-model"');
+    const graph = join(folder, "network.onnx");
+    await writeFile(graph, "");
+    await expect(locateModel(graph)).rejects.toThrow(/is a graph, not a model of ours.*fairlead inspect/);
   });
 
   test("a training's folder is its final model with its snapshots as guides, latest first", async () => {

@@ -47,7 +47,9 @@ function decodeModel(bytes: Uint8Array, reading: Reading): ModelProto {
   try {
     return fromBinary(ModelProtoSchema, new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   } catch (error) {
-    throw reading.wrong(`is not an ONNX file, or is cut short (${(error as Error).message})`);
+    throw reading.wrong(
+      `is not an ONNX file, or is cut short (${(error as Error).message}): give a whole file that an exporter wrote as .onnx`,
+    );
   }
 }
 
