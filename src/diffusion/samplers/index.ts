@@ -1,4 +1,6 @@
 import { UsageError } from "../../base/errors.ts";
+import { ANCESTRAL, CHURN, entry } from "./catalogue.ts";
+import type { Sampler } from "./catalogue.ts";
 import { ddim } from "./ddim.ts";
 import { ddpm } from "./ddpm.ts";
 import { dpm2 } from "./dpm2.ts";
@@ -14,54 +16,8 @@ import { euler } from "./euler.ts";
 import { eulerAncestral } from "./eulerAncestral.ts";
 import { heun } from "./heun.ts";
 import { lms } from "./lms.ts";
-import type { Sample, SamplerOptions } from "./sampler.ts";
 
-/** An option of a sampler as people type it: a number of at least `min`, or one of `choices`. */
-export interface SamplerOption {
-  readonly default: number | string;
-  readonly min?: number;
-  readonly choices?: readonly string[];
-  readonly description: string;
-}
-
-/** A sampler as data: what a command line or a page needs to offer it. */
-export interface Sampler {
-  readonly name: string;
-  readonly description: string;
-  /** Order of convergence of the samples; where noise is added, of the mean and spread that a Gaussian comes out with. */
-  readonly order: number;
-  /** Whether it draws noise with its default options. */
-  readonly stochastic: boolean;
-  /** Whether it can put back another prediction's noise, as CFG++ wants (`Prediction.renoise`). */
-  readonly renoises: boolean;
-  /** Evaluations of the denoiser (NFE) over a grid of `steps` steps that ends at 0; null: it decides by itself. */
-  evaluations(steps: number): number | null;
-  /** Noises that it draws in a step. Default 1 where it is stochastic. */
-  readonly noises?: number;
-  /** False: of the grid it takes the ends, and steps of its own between them. Default true. */
-  readonly visitsGrid?: boolean;
-  /** False: the step to 0 does not end at the last prediction. Default true. */
-  readonly endsAtPrediction?: boolean;
-  readonly options: Readonly<Record<string, SamplerOption>>;
-  /** The sampler itself. Throws UsageError on an option that it does not have or a value that it cannot take. */
-  readonly run: Sample<SamplerOptions & Readonly<Record<string, unknown>>>;
-}
-
-const CHURN: Readonly<Record<string, SamplerOption>> = {
-  churn: {
-    default: 0,
-    min: 0,
-    description: "total noise added and removed again over the run (S_churn); 0 is off",
-  },
-  churnMin: { default: 0, min: 0, description: "smallest sigma where churn acts (S_tmin)" },
-  churnMax: { default: Infinity, min: 0, description: "largest sigma where churn acts (S_tmax)" },
-  churnNoise: { default: 1, min: 0, description: "standard deviation of the churned noise (S_noise)" },
-};
-
-const ANCESTRAL = (eta: number): Readonly<Record<string, SamplerOption>> => ({
-  eta: { default: eta, min: 0, description: "share of fresh noise: 0 none, 1 the posterior's" },
-  noiseScale: { default: 1, min: 0, description: "standard deviation of the added noise" },
-});
+export type { Sampler, SamplerOption } from "./catalogue.ts";
 
 /** Every sampler, by name. */
 export const samplers = {
@@ -244,39 +200,4 @@ export type SamplerName = keyof typeof samplers;
 export function samplerByName(name: string): Sampler {
   if (Object.hasOwn(samplers, name)) return samplers[name as SamplerName];
   throw new UsageError(`no sampler is called "${name}"; there are: ${Object.keys(samplers).join(", ")}`);
-}
-
-function entry<O extends SamplerOptions>(run: Sample<O>, about: Omit<Sampler, "run">): Sampler {
-  return {
-    ...about,
-    run: (denoise, x, sigmas, options = {}) => {
-      checkOptions(about, options);
-      return run(denoise, x, sigmas, options as O);
-    },
-  };
-}
-
-function shown(value: unknown): string {
-  return typeof value === "number" ? String(value) : JSON.stringify(value);
-}
-
-function checkOptions(
-  { name, options }: Omit<Sampler, "run">,
-  given: Readonly<Record<string, unknown>>,
-): void {
-  for (const [key, value] of Object.entries(given)) {
-    if (key === "noise" || value === undefined) continue;
-    if (!Object.hasOwn(options, key)) {
-      throw new UsageError(
-        `sampler ${name} has no option "${key}"; it has: ${["noise", ...Object.keys(options)].join(", ")}`,
-      );
-    }
-    const { min = -Infinity, choices } = options[key];
-    if (choices && !choices.includes(value as string)) {
-      throw new UsageError(`${key} of sampler ${name} is one of ${choices.join(", ")}, got ${shown(value)}`);
-    }
-    if (!choices && !(typeof value === "number" && value >= min)) {
-      throw new UsageError(`${key} of sampler ${name} is a number of at least ${min}, got ${shown(value)}`);
-    }
-  }
 }

@@ -117,7 +117,9 @@ export function samplerCases(sampler: Sampler): void {
       expect(single.sample).toBeAllClose(double.sample, { abs: 2e-5 });
     });
 
-    test.runIf(visitsGrid)("leaves the sample noisy where the grid ends above 0", async () => {
+    // A sampler that looks ahead takes the last steps of the shorter grid in another way.
+    const isCut = visitsGrid && !(sampler.looksAhead ?? false);
+    test.runIf(isCut)("leaves the sample noisy where the grid ends above 0", async () => {
       const whole = await record(sampler, start());
       const part = await record(sampler, start(), sigmas.slice(0, 4));
       expect(part.steps).toHaveLength(3);
