@@ -1,12 +1,48 @@
 import type { Tensor } from "../base/tensor.ts";
-import type { Perturbation } from "../graph/perturb.ts";
+import { type Perturbation, perturbationKey } from "../graph/perturb/perturbation.ts";
+import { type EmbeddingNoise, sameNoise } from "./embeddingNoise.ts";
 
-/** One way to ask a network for a prediction. */
+/** One way to ask a network for a prediction. Who makes one from another spreads it: `{ ...branch, perturbation }`. */
 export interface Branch<C> {
   /** null: the null (unconditional) condition. */
   readonly condition: C | null;
   /** How the network is made worse; absent: as trained. */
   readonly perturbation?: Perturbation;
+  /**
+   * The noise level that the network is told in each row; absent: sigma. Only what it is told changes: its input is scaled,
+   * and D is made of its output, by sigma.
+   */
+  readonly told?: readonly number[];
+  /** Noise on the embedding of the condition; none in rows without a condition. */
+  readonly conditionNoise?: EmbeddingNoise;
+  /** Noise on the embedding of the noise level. */
+  readonly levelNoise?: EmbeddingNoise;
+}
+
+/** Whether two branches are the same prediction. */
+export function sameBranch<C>(a: Branch<C>, b: Branch<C>): boolean {
+  if (!sameInputs(a, b)) return false;
+  return (
+    a.perturbation === b.perturbation || perturbationKey(a.perturbation) === perturbationKey(b.perturbation)
+  );
+}
+
+/**
+ * Whether two branches give the network the same inputs, whatever the perturbation. Conditions are compared by identity: guidance
+ * passes them on and never copies them.
+ */
+export function sameInputs<C>(a: Branch<C>, b: Branch<C>): boolean {
+  return (
+    a.condition === b.condition &&
+    sameTold(a.told, b.told) &&
+    sameNoise(a.conditionNoise, b.conditionNoise) &&
+    sameNoise(a.levelNoise, b.levelNoise)
+  );
+}
+
+function sameTold(a: readonly number[] | undefined, b: readonly number[] | undefined): boolean {
+  if (a === b) return true;
+  return a !== undefined && b !== undefined && a.length === b.length && a.every((level, i) => level === b[i]);
 }
 
 /** One class index per row of x; -1 is the null (dropped) condition of that row. */

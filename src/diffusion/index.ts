@@ -11,6 +11,9 @@ export {
   timestepSigmas,
 } from "./betas.ts";
 export type { Branch, Denoiser, Evaluate, Labels, Prediction } from "./denoiser.ts";
+export { sameBranch } from "./denoiser.ts";
+export type { EmbeddingNoise } from "./embeddingNoise.ts";
+export { noisyEmbedding } from "./embeddingNoise.ts";
 export { brownianNoise } from "./brownian.ts";
 export { last } from "./last.ts";
 export type { GeneratorName, NoiseSource } from "./noise.ts";

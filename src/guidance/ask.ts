@@ -1,6 +1,5 @@
 import type { Tensor } from "../base/tensor.ts";
-import type { Branch, Denoiser } from "../diffusion/denoiser.ts";
-import { perturbationKey } from "../graph/perturb.ts";
+import { type Branch, type Denoiser, sameBranch } from "../diffusion/denoiser.ts";
 
 /** A prediction that guidance wants: which denoiser, asked how. */
 export interface Wanted<C> {
@@ -45,11 +44,4 @@ export function sameWanted<C>(a: Wanted<C>, b: Wanted<C>): boolean {
 
 function indexOfBranch<C>(branches: readonly Branch<C>[], branch: Branch<C>): number {
   return branches.findIndex((other) => sameBranch(other, branch));
-}
-
-/** Conditions are compared by identity: guidance passes them on and never copies them. */
-function sameBranch<C>(a: Branch<C>, b: Branch<C>): boolean {
-  if (a.condition !== b.condition) return false;
-  const [one, other] = [a.perturbation, b.perturbation];
-  return one === other || perturbationKey(one) === perturbationKey(other);
 }

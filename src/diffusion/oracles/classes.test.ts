@@ -53,6 +53,21 @@ describe("mixtureDenoiser", () => {
     }
   });
 
+  test("a row that is told another noise level is denoised at that one, whatever the others are told", async () => {
+    const x = all.sample(philox(0, 0), 3, 1);
+    const [told] = await denoiser.denoise(x, 1, [{ condition: [1, 1, 0], told: [2, 1, 0.3] }]);
+    const [two, one, low] = [2, 1, 0.3].map((sigma, i) => classes[[1, 1, 0][i]].denoised(x, sigma).data);
+    expect(told).toBeAllClose([...two.slice(0, 2), ...one.slice(2, 4), ...low.slice(4, 6)], { abs: 0 });
+  });
+
+  test("refuses noise on embeddings, for it has none", async () => {
+    const noise = { keep: 1, amount: 1, rescale: 0, seeds: [0], stream: 0 };
+    const x = all.sample(philox(0, 0), 1);
+    for (const how of [{ conditionNoise: noise }, { levelNoise: noise }]) {
+      await expect(denoiser.denoise(x, 1, [{ condition: [0], ...how }])).rejects.toThrow("no embedding");
+    }
+  });
+
   test("has the shape of one sample", () => expect(denoiser.shape).toEqual([2]));
 
   test("refuses labels that are no class, a wrong number of labels, a perturbation and points of another dimension", async () => {

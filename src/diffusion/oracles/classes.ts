@@ -8,29 +8,33 @@ import type { Mixture } from "./mixture.ts";
 /**
  * The exact class-conditional denoiser of data whose class y has the prior priors[y] (default: equal) and the law classes[y].
  *
- * A row with label y >= 0 gets E[x0 | x, y]; label -1, or condition null, gets E[x0 | x] over all classes.
- * Throws UsageError on a label that is not a class, on a number of labels that is not the batch, and on a perturbation
- * (an oracle has no attention).
+ * A row with label y >= 0 gets E[x0 | x, y]; label -1, or condition null, gets E[x0 | x] over all classes; a row that is told
+ * another noise level gets the expectation at that one. Throws UsageError on a label that is not a class, on a number of labels
+ * that is not the batch, on a perturbation (an oracle has no attention) and on noise on an embedding (it has none).
  */
 export function mixtureDenoiser(classes: readonly Mixture[], priors?: ArrayLike<number>): Denoiser<Labels> {
   const all = joinMixtures(classes, priors);
   const d = all.dimensions;
 
-  function predict(x: Tensor, sigma: number, labels: Labels | null): Tensor {
+  function predict(x: Tensor, sigma: number, branch: Branch<Labels>): Tensor {
+    const labels = checkBranch(branch, x.shape[0]);
     const data = sameKind(x.data, x.data.length);
     const out = new Float64Array(d);
     for (let row = 0; row < x.shape[0]; row++) {
       const label = labels === null ? -1 : labels[row];
-      denoiseRow(label === -1 ? all : classes[label], x, row, sigma, out);
+      denoiseRow(label === -1 ? all : classes[label], x, row, branch.told?.[row] ?? sigma, out);
       data.set(out, row * d);
     }
     return { data, shape: x.shape };
   }
 
   /** The branch's labels, or null. */
-  function checkBranch({ condition, perturbation }: Branch<Labels>, batch: number): Labels | null {
+  function checkBranch(branch: Branch<Labels>, batch: number): Labels | null {
+    const { condition, perturbation, conditionNoise, levelNoise } = branch;
     if (perturbation)
       throw new UsageError("an exact oracle has no attention to perturb; ask a trained network");
+    if (conditionNoise ?? levelNoise)
+      throw new UsageError("an exact oracle has no embedding to put noise on; ask a trained network");
     if (condition !== null) checkLabels(condition, batch, classes.length, -1);
     return condition;
   }
@@ -40,7 +44,7 @@ export function mixtureDenoiser(classes: readonly Mixture[], priors?: ArrayLike<
     denoise: (x, sigma, branches) =>
       new Promise((resolve) => {
         checkPoints(x, d);
-        resolve(branches.map((branch) => predict(x, sigma, checkBranch(branch, x.shape[0]))));
+        resolve(branches.map((branch) => predict(x, sigma, branch)));
       }),
   };
 }

@@ -26,7 +26,7 @@ export function perturbed<C>({
   interval = everywhere,
   perturbation,
 }: PerturbedOptions): Term<C> {
-  return { method, weight, interval, weak: ({ condition }) => ({ condition, perturbation }) };
+  return { method, weight, interval, weak: (strong) => ({ ...strong, perturbation }) };
 }
 
 export interface PagOptions {

@@ -30,7 +30,7 @@ export function autoguidance<C>({ weight, interval = everywhere, guide }: Autogu
     method: "autoguidance",
     weight,
     interval,
-    weak: ({ condition }) => ({ condition }),
+    weak: (strong) => strong,
     from: guide,
   };
 }
