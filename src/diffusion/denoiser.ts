@@ -54,6 +54,19 @@ export interface Denoiser<C = Labels> {
   readonly shape: readonly number[];
   /** One prediction of x0 per branch, each of x's shape. x is [batch, ...shape] with noise of standard deviation sigma. */
   denoise(x: Tensor, sigma: number, branches: readonly Branch<C>[]): Promise<readonly Tensor[]>;
+  /**
+   * The prediction of one branch and its vector-Jacobian product with `cotangent`, a tensor of x's shape. Rows are independent.
+   * Absent: this denoiser cannot be differentiated. Cost: about three evaluations.
+   */
+  vjp?(x: Tensor, sigma: number, branch: Branch<C>, cotangent: Tensor): Promise<Pullback>;
+}
+
+/** A prediction and what pulls a gradient with respect to it back to x. */
+export interface Pullback {
+  /** D(x; sigma), as `denoise` gives it. */
+  readonly denoised: Tensor;
+  /** J' cotangent with J = dD/dx: the gradient of <cotangent, D(x; sigma)> with respect to x, of x's shape. */
+  readonly gradient: Tensor;
 }
 
 /** A prediction of x0 as a sampler takes it. */

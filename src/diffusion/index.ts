@@ -10,7 +10,7 @@ export {
   timestepOfSigma,
   timestepSigmas,
 } from "./betas.ts";
-export type { Branch, Denoiser, Evaluate, Labels, Prediction } from "./denoiser.ts";
+export type { Branch, Denoiser, Evaluate, Labels, Prediction, Pullback } from "./denoiser.ts";
 export { sameBranch } from "./denoiser.ts";
 export type { EmbeddingNoise } from "./embeddingNoise.ts";
 export { noisyEmbedding } from "./embeddingNoise.ts";

@@ -166,6 +166,17 @@ describe("differentiate", () => {
     );
   });
 
+  test("with a seed it is the vector-Jacobian product, sum_i v_i df_i/dx", () => {
+    const graph = differentiate(cubic, "f", ["x"], { seed: "v" });
+    const v = [2, -1, 0.25];
+    const got = interpret(graph, { ...inputs, v: { data: v, shape: [3] } });
+    expect(got["gradient/x"].data).toBeAllClose(
+      x.map((one, i) => v[i] * 3 * one ** 2 * w[i]),
+      { rel: 1e-15 },
+    );
+    expect(() => differentiate(cubic, "f", ["x"], { seed: "w" })).toThrow('already has an input "w"');
+  });
+
   test("is zero for an input that the output does not need", () => {
     const graph = trace({ x: { shape: [2] }, z: { shape: [3] } }, ({ x, z }) => ({
       y: exp(x),

@@ -118,11 +118,14 @@ export function simplify(graph: Graph): Graph {
 interface DifferentiateOptions {
   /** What stands before an input's name, and a slash, in the name of its gradient. Default "gradient". */
   readonly prefix?: string;
+  /** Name of a new input of `output`'s shape and type that weighs its elements. Default: all weigh 1. */
+  readonly seed?: string;
 }
 
 /**
- * A graph that also computes the gradient of the sum of `output`'s elements with respect to each of `inputs`, as outputs
- * named "gradient/INPUT". An ordinary graph: it can be differentiated again (with another prefix).
+ * A graph that also computes the gradient of the (weighted) sum of `output`'s elements with respect to each of `inputs`, as
+ * outputs named "gradient/INPUT". With a `seed` v that is the vector-Jacobian product J' v. An ordinary graph: it can be
+ * differentiated again (with another prefix).
  *
  * Throws UsageError for unknown names, names that are taken, and for an operator without a gradient.
  */
@@ -130,7 +133,7 @@ export function differentiate(
   graph: Graph,
   output: string,
   inputs: readonly string[],
-  { prefix = "gradient" }: DifferentiateOptions = {},
+  { prefix = "gradient", seed }: DifferentiateOptions = {},
 ): Graph {
   const builder = builderFor(graph);
   const declared = declareInputs(graph, builder);
@@ -153,8 +156,14 @@ export function differentiate(
     );
   }
 
+  if (seed !== undefined && declared[seed]) {
+    throw new UsageError(`the graph already has an input "${seed}": give the seed another name`);
+  }
+
+  const { dtype, shape } = outputs[output];
+  const upstream = seed === undefined ? undefined : builder.input(seed, dtype, shape);
   const wrt = inputs.map((name) => declared[name]);
-  const slopes = inGraph(graph, () => gradients(outputs[output], wrt));
+  const slopes = inGraph(graph, () => gradients(outputs[output], wrt, upstream));
   const named = Object.fromEntries(inputs.map((name, i) => [`${prefix}/${name}`, slopes[i]]));
   return { ...builder.build({ ...outputs, ...named }, { name: graph.name }), metadata: graph.metadata };
 }

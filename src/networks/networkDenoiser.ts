@@ -1,11 +1,12 @@
 import { UsageError } from "../base/errors.ts";
 import { type Tensor, rowSize, sizeOf, zerosLike } from "../base/tensor.ts";
-import type { Branch, Denoiser, Labels } from "../diffusion/denoiser.ts";
+import type { Branch, Denoiser, Labels, Pullback } from "../diffusion/denoiser.ts";
 import type { Preconditioning } from "../diffusion/preconditioning.ts";
 import { type AttentionLayer, attentionLayers } from "../graph/attention.ts";
 import type { Graph, NamedType } from "../graph/graph.ts";
 import { mergeBranches } from "../graph/merge.ts";
 import { type Perturbation, drawRandomInputs, perturbationKey } from "../graph/perturb.ts";
+import { differentiate } from "../graph/transform.ts";
 import type { Program, Runtime } from "../runtime/runtime.ts";
 import { inPieces, rowsOfPiece } from "./inPieces.ts";
 import { type NetworkConfig, conditionClasses, sampleShape } from "./network.ts";
@@ -17,6 +18,7 @@ export interface NetworkDenoiser extends Denoiser<Labels> {
   readonly attention: readonly AttentionLayer[];
   /** Classes of the condition; 0 for an unconditional network. */
   readonly classes: number;
+  vjp(x: Tensor, sigma: number, branch: Branch<Labels>, cotangent: Tensor): Promise<Pullback>;
   /** How `denoise` would compute some branches for a number of rows, and why. Computes nothing. */
   plan(branches: readonly Branch<Labels>[], rows: number): BranchPlan;
   dispose(): Promise<void>;
@@ -58,6 +60,11 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
   const plain = (count: number): Graph => networkGraph(network, parameters, count);
   const attention = attentionLayers(plain(1));
 
+  function graphOf(count: number, perturbations: readonly (Perturbation | undefined)[]): Graph {
+    const outputs = perturbations.map((perturbation, i) => ({ name: outputName(i), perturbation }));
+    return mergeBranches(plain(count), outputs).graph;
+  }
+
   /** One program with an output per perturbation. `alone`: the rows are all there are. */
   function programFor(
     count: number,
@@ -67,9 +74,19 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
     const key = `${count} ${alone} ${perturbations.map(perturbationKey).join(" ")}`;
     const found = programs.get(key);
     if (found) return found;
-    const outputs = perturbations.map((perturbation, i) => ({ name: outputName(i), perturbation }));
-    const { graph } = mergeBranches(plain(count), outputs);
+    const graph = graphOf(count, perturbations);
     const made = { program: runtime.compile(graph, { alone: alone && !isPoint }), inputs: graph.inputs };
+    programs.set(key, made);
+    return made;
+  }
+
+  /** A program that also takes a cotangent of the prediction, and pulls it back to x. */
+  function pullbackFor(count: number, perturbation: Perturbation | undefined): Compiled {
+    const key = `vjp ${count} ${perturbationKey(perturbation)}`;
+    const found = programs.get(key);
+    if (found) return found;
+    const graph = differentiate(graphOf(count, [perturbation]), outputName(0), ["x"], { seed: COTANGENT });
+    const made = { program: runtime.compile(graph), inputs: graph.inputs };
     programs.set(key, made);
     return made;
   }
@@ -131,6 +148,46 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
       }
       return results;
     },
+    async vjp(x, sigma, { condition, perturbation }, cotangent) {
+      for (const given of [x, cotangent]) checkInput(given, shape);
+      const [count, size] = [x.shape[0], sizeOf(shape)];
+      const labels = labelsOf(condition, count, classes);
+      const [skip, out, scale] = [
+        preconditioning.cSkip(sigma),
+        preconditioning.cOut(sigma),
+        preconditioning.cIn(sigma),
+      ];
+      const [denoised, gradient] = [zerosLike(x), zerosLike(x)];
+
+      await inPieces(count, rowsOfPiece(count, ...pieces), runtime.lanes, async (start, end) => {
+        const [from, to, rows] = [start * size, end * size, end - start];
+        const { program, inputs } = pullbackFor(rows, perturbation);
+        const results = await (
+          await program
+        ).run({
+          ...drawRandomInputs(inputs, sigma),
+          x: {
+            data: Float32Array.from(x.data.subarray(from, to), (value) => scale * value),
+            shape: [rows, ...shape],
+          },
+          noise: { data: new Float32Array(rows).fill(sigma), shape: [rows] },
+          labels: { data: classIndices(labels, start, end, classes), shape: [rows] },
+          [COTANGENT]: {
+            data: Float32Array.from(cotangent.data.subarray(from, to)),
+            shape: [rows, ...shape],
+          },
+        });
+        const F = results[outputName(0)].data as Float32Array;
+        const slope = results["gradient/x"].data as Float32Array;
+
+        // D = cSkip x + cOut F(cIn x), so J' = cSkip + cOut cIn F'.
+        for (let i = from; i < to; i++) {
+          denoised.data[i] = skip * x.data[i] + out * F[i - from];
+          gradient.data[i] = skip * cotangent.data[i] + out * scale * slope[i - from];
+        }
+      });
+      return { denoised, gradient };
+    },
     plan(branches, count) {
       const groups = groupBranches(branches).map(({ conditions, perturbations }) => {
         const outputs = perturbations.map((perturbation, i) => ({
@@ -176,6 +233,9 @@ interface Group {
   /** The predictions by condition and perturbation, each of x's shape. */
   readonly denoised: readonly (readonly Tensor[])[];
 }
+
+/** The pullback's input for the gradient with respect to the prediction. */
+const COTANGENT = "cotangent";
 
 const outputName = (i: number): string => `prediction/${i}`;
 

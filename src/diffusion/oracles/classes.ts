@@ -1,6 +1,6 @@
 import { UsageError } from "../../base/errors.ts";
 import type { Tensor } from "../../base/tensor.ts";
-import { sameKind } from "../../base/tensor.ts";
+import { concatRows, rows, sameKind } from "../../base/tensor.ts";
 import type { Branch, Denoiser, Labels } from "../denoiser.ts";
 import { checkPoints, denoiseRow, joinMixtures, normalise } from "./mixture.ts";
 import type { Mixture } from "./mixture.ts";
@@ -45,6 +45,16 @@ export function mixtureDenoiser(classes: readonly Mixture[], priors?: ArrayLike<
       new Promise((resolve) => {
         checkPoints(x, d);
         resolve(branches.map((branch) => predict(x, sigma, branch)));
+      }),
+    vjp: (x, sigma, branch, cotangent) =>
+      new Promise((resolve) => {
+        for (const given of [x, cotangent]) checkPoints(given, d);
+        const labels = checkBranch(branch, x.shape[0]);
+        const pulled = Array.from({ length: x.shape[0] }, (_, row) => {
+          const law = labels === null || labels[row] === -1 ? all : classes[labels[row]];
+          return law.pullback(rows(x, row, row + 1), sigma, rows(cotangent, row, row + 1));
+        });
+        resolve({ denoised: predict(x, sigma, labels), gradient: concatRows(pulled) });
       }),
   };
 }

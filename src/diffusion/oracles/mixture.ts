@@ -8,6 +8,7 @@ import type { Component, Covariance } from "./component.ts";
 import { generalKernel } from "./kernel.ts";
 import type { Kernel } from "./kernel.ts";
 import { planarKernel } from "./planarKernel.ts";
+import { pullBackRow } from "./pullback.ts";
 
 /** A Gaussian mixture as people give it: lists of the same length. Give exactly one of stds and covariances. */
 export interface MixtureSpec {
@@ -40,6 +41,8 @@ export interface Mixture {
   posterior(x: Tensor, sigma: number): Tensor;
   /** E[x0 | x] = x + sigma^2 score, [n, d]; exact to about 1e-15 times |x|. */
   denoised(x: Tensor, sigma: number): Tensor;
+  /** J' v, J the Jacobian of `denoised` at each row of x; v and the result are [n, d]. J is symmetric. */
+  pullback(x: Tensor, sigma: number, v: Tensor): Tensor;
   /** `denoised` as samplers call it. */
   readonly denoise: Evaluate;
   /** n samples of p(x; sigma), [n, d] in float64; sigma defaults to 0, the data. */
@@ -120,6 +123,15 @@ export function mixtureOf(weights: ArrayLike<number>, components: readonly Compo
       const out = new Float64Array(d);
       return rows(x, d, (row) => {
         denoiseRow(mixture, x, row, sigma, out);
+        return out;
+      });
+    },
+    pullback: (x, sigma, v) => {
+      checkPoints(v, d);
+      const [cotangent, out] = [new Float64Array(d), new Float64Array(d)];
+      return rows(x, d, (row) => {
+        cotangent.set(v.data.subarray(row * d, (row + 1) * d));
+        pullBackRow(components, general, x, row * d, sigma, cotangent, out);
         return out;
       });
     },
