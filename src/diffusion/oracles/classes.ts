@@ -52,9 +52,10 @@ export function mixtureDenoiser(classes: readonly Mixture[], priors?: ArrayLike<
         const labels = checkBranch(branch, x.shape[0]);
         const pulled = Array.from({ length: x.shape[0] }, (_, row) => {
           const law = labels === null || labels[row] === -1 ? all : classes[labels[row]];
-          return law.pullback(rows(x, row, row + 1), sigma, rows(cotangent, row, row + 1));
+          const level = branch.told?.[row] ?? sigma;
+          return law.pullback(rows(x, row, row + 1), level, rows(cotangent, row, row + 1));
         });
-        resolve({ denoised: predict(x, sigma, labels), gradient: concatRows(pulled) });
+        resolve({ denoised: predict(x, sigma, branch), gradient: concatRows(pulled) });
       }),
   };
 }
