@@ -84,8 +84,8 @@ test("a schedule as data is the same schedule", () => {
 });
 
 test("an unknown schedule, a count of 1.5 and a beta of 1 are refused", () => {
-  expect(() => betas({ kind: "sigmoid" } as never)).toThrow(
-    'no beta schedule is called "sigmoid"; there are: linear, scaled-linear, cosine',
+  expect(() => betas({ kind: "quadratic" } as never)).toThrow(
+    'no beta schedule is called "quadratic"; there are: linear, scaled-linear, cosine, sigmoid, laplace, given',
   );
   expect(() => linearBetas({ count: 1.5 })).toThrow("whole number of timesteps");
   expect(() => linearBetas({ end: 1 })).toThrow("between 0 and 1");

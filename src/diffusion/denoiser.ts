@@ -73,6 +73,11 @@ export interface Pullback {
 export interface Prediction extends Tensor {
   /** The prediction whose noise (x - renoise)/sigma the sampler puts back instead of its own (CFG++). Absent: its own. */
   readonly renoise?: Tensor;
+  /**
+   * Of a network that learned the variance of DDPM's steps: how far, in ln variance, the noise of a step lies from the posterior's (0)
+   * to beta_t (1), per element. Absent: the sampler's option decides.
+   */
+  readonly varianceMix?: Tensor;
 }
 
 /**

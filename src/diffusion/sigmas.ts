@@ -1,7 +1,10 @@
 import { UsageError } from "../base/errors.ts";
 import { timestepSigmas } from "./betas.ts";
 
-/** The noise levels a sampler visits: positive, strictly descending; the last is 0 (or above it, to stop at a noisy sample). */
+/**
+ * The noise levels a sampler visits: positive, strictly descending; the last is 0 (or above it, to stop at a noisy sample). The last may
+ * repeat the one before it: a step of no length, which only evaluates (and lets UniPC correct its last step).
+ */
 export type Sigmas = readonly number[];
 
 export interface SigmaRange {
@@ -97,7 +100,9 @@ export function checkSigmas(sigmas: Sigmas): void {
   if (sigmas.length < 2)
     throw new UsageError(`sigmas needs at least two values (one step), got ${sigmas.length}`);
   for (let i = 0; i < sigmas.length; i++) {
-    const isValid = i === 0 ? Number.isFinite(sigmas[0]) : sigmas[i] >= 0 && sigmas[i] < sigmas[i - 1];
+    const repeats = i === sigmas.length - 1 && sigmas[i] === sigmas[i - 1] && sigmas[i] > 0;
+    const isValid =
+      i === 0 ? Number.isFinite(sigmas[0]) : repeats || (sigmas[i] >= 0 && sigmas[i] < sigmas[i - 1]);
     if (!isValid) {
       throw new UsageError(
         `sigmas descends strictly and ends at 0 or above, but value ${i} is ${sigmas[i]}${i > 0 ? ` after ${sigmas[i - 1]}` : ""}`,
