@@ -57,3 +57,5 @@ export { samplerByName, samplers } from "./samplers/index.ts";
 export type { Noise, NoiseSpan, Sample, SamplerOptions, Step } from "./samplers/sampler.ts";
 export type { SigmaRange, Sigmas, Spacing } from "./sigmas.ts";
 export { exponential, fromBetas, karras } from "./sigmas.ts";
+export type { Visit } from "./visits.ts";
+export { visitsOf } from "./visits.ts";
