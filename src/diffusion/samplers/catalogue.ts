@@ -1,4 +1,5 @@
 import { UsageError } from "../../base/errors.ts";
+import type { DpmAlgorithm, DpmSolverType } from "./dpmUpdate.ts";
 import type { Sample, SamplerOptions } from "./sampler.ts";
 
 /**
@@ -18,10 +19,7 @@ export interface SamplerOption {
 export interface Sampler {
   readonly name: string;
   readonly description: string;
-  /**
-   * Order of convergence of the samples; where noise is added, of the mean and spread that a Gaussian comes out with. 0: made for networks
-   * that predict the end of the path (consistency models); with a denoiser the samples keep a spread of their own however many the steps.
-   */
+  /** Order of convergence of the samples; where noise is added, of the mean and spread that a Gaussian comes out with. */
   readonly order: number;
   /** Whether it draws noise with its default options. */
   readonly stochastic: boolean;
@@ -38,8 +36,6 @@ export interface Sampler {
   /** True: its steps depend on how many follow, so that the beginning of a run is not the run of a shorter grid. Default false. */
   readonly looksAhead?: boolean;
   readonly options: Readonly<Record<string, SamplerOption>>;
-  /** Whether a program may give it `timesteps` to count in. Default false. */
-  readonly countsTimesteps?: boolean;
   /** The sampler itself. Throws UsageError on an option that it does not have or a value that it cannot take. */
   readonly run: Sample<SamplerOptions & Readonly<Record<string, unknown>>>;
 }
@@ -60,6 +56,29 @@ export const ANCESTRAL = (eta: number): Readonly<Record<string, SamplerOption>> 
   noiseScale: { default: 1, min: 0, description: "standard deviation of the added noise" },
 });
 
+export const LOWER_ORDER_FINAL: SamplerOption = {
+  default: true,
+  description: "whether the run ends at lower order (several steps: where it has fewer than 15)",
+};
+
+/** Options of the DPM solvers. */
+export const DPM = {
+  order: { default: 2, min: 1, max: 3, whole: true, description: "predictions that a step uses, 1 to 3" },
+  algorithm: {
+    default: "dpmsolver++",
+    choices: ["dpmsolver", "dpmsolver++", "sde-dpmsolver", "sde-dpmsolver++"] satisfies DpmAlgorithm[],
+    description: "what is taken to be smooth, eps or (++) x0, on the ODE or (sde) the reverse SDE",
+  },
+  solver: {
+    default: "midpoint",
+    choices: ["midpoint", "heun"] satisfies DpmSolverType[],
+    description: "slopes at the middle of the step (midpoint) or integrated (heun)",
+  },
+  lowerOrderFinal: LOWER_ORDER_FINAL,
+  eta: { default: 1, min: 0, description: "share of noise of the sde algorithms: 0 none, 1 the reverse SDE" },
+  noiseScale: { default: 1, min: 0, description: "standard deviation of the added noise" },
+} satisfies Record<string, SamplerOption>;
+
 /** A sampler and what is known about it; its `run` checks the options first. */
 export function entry<O extends SamplerOptions>(run: Sample<O>, about: Omit<Sampler, "run">): Sampler {
   return {
@@ -70,20 +89,15 @@ export function entry<O extends SamplerOptions>(run: Sample<O>, about: Omit<Samp
 
 /** The options as the sampler takes them: booleans and lists that were typed are read. */
 function checkedOptions(
-  { name, options, countsTimesteps = false }: Omit<Sampler, "run">,
+  { name, options }: Omit<Sampler, "run">,
   given: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
-  const inCode = countsTimesteps ? ["noise", "timesteps"] : ["noise"];
-  const out: Record<string, unknown> = {};
+  const out: Record<string, unknown> = { noise: given.noise };
   for (const [key, value] of Object.entries(given)) {
-    if (inCode.includes(key)) {
-      out[key] = value;
-      continue;
-    }
-    if (value === undefined) continue;
+    if (key === "noise" || value === undefined) continue;
     if (!Object.hasOwn(options, key)) {
       throw new UsageError(
-        `sampler ${name} has no option "${key}"; it has: ${[...inCode, ...Object.keys(options)].join(", ")}`,
+        `sampler ${name} has no option "${key}"; it has: ${["noise", ...Object.keys(options)].join(", ")}`,
       );
     }
     out[key] = read(options[key], value);

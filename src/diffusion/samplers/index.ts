@@ -1,12 +1,15 @@
 import { UsageError } from "../../base/errors.ts";
-import { ANCESTRAL, CHURN, entry } from "./catalogue.ts";
+import { ANCESTRAL, CHURN, DPM, LOWER_ORDER_FINAL, entry } from "./catalogue.ts";
 import type { Sampler } from "./catalogue.ts";
 import { ddim } from "./ddim.ts";
 import { ddpm } from "./ddpm.ts";
+import { deis } from "./deis.ts";
 import { dpm2 } from "./dpm2.ts";
 import { dpm2Ancestral } from "./dpm2Ancestral.ts";
 import { dpmAdaptive } from "./dpmAdaptive.ts";
 import { dpmFast } from "./dpmFast.ts";
+import { dpmMultistep } from "./dpmMultistep.ts";
+import { dpmSinglestep } from "./dpmSinglestep.ts";
 import { dpmpp2m } from "./dpmpp2m.ts";
 import { dpmpp2mSde } from "./dpmpp2mSde.ts";
 import { dpmpp2sAncestral } from "./dpmpp2sAncestral.ts";
@@ -14,13 +17,10 @@ import { dpmpp3mSde } from "./dpmpp3mSde.ts";
 import { dpmppSde } from "./dpmppSde.ts";
 import { euler } from "./euler.ts";
 import { eulerAncestral } from "./eulerAncestral.ts";
-import { flowHeun } from "./flowHeun.ts";
 import { heun } from "./heun.ts";
-import { ipndm } from "./ipndm.ts";
-import { lcm } from "./lcm.ts";
 import { lms } from "./lms.ts";
-import { pndm } from "./pndm.ts";
-import { tcd } from "./tcd.ts";
+import { resMultistep, resMultistepAncestral } from "./resMultistep.ts";
+import { uniPc } from "./uniPc.ts";
 
 export type { Sampler, SamplerOption } from "./catalogue.ts";
 
@@ -36,14 +36,8 @@ export const samplers = {
     options: {
       variance: {
         default: "small",
-        choices: ["large", "small", "learned"],
-        description:
-          "noise of a step: beta_t (large), the posterior's (small) or between as the network says",
-      },
-      noiseAtEnd: {
-        default: "none",
-        choices: ["none", "as-before"],
-        description: "noise on the step to 0: none, or by the same formula as before",
+        choices: ["large", "small"],
+        description: "noise of a step: beta_t (large) or the posterior's (small)",
       },
     },
   }),
@@ -54,7 +48,6 @@ export const samplers = {
     stochastic: false,
     renoises: true,
     evaluations: (steps) => steps,
-    countsTimesteps: true,
     options: {
       eta: {
         default: 0,
@@ -65,26 +58,12 @@ export const samplers = {
   }),
   euler: entry(euler, {
     name: "euler",
-    description:
-      "Euler's method on the probability-flow ODE, also flow matching's (Karras et al. 2022), optional churn",
+    description: "Euler's method on the probability-flow ODE (Karras et al. 2022), optional churn",
     order: 1,
     stochastic: false,
     renoises: true,
     evaluations: (steps) => steps,
-    options: {
-      ...CHURN,
-      churnOutput: {
-        default: "new",
-        choices: ["new", "eps", "v", "x0", "edm"],
-        description:
-          "what the network says of a churned sample: asked again (new), or its output of before, of that kind",
-      },
-      sigmaData: {
-        default: 0.5,
-        min: 1e-6,
-        description: "standard deviation of the data, for churnOutput edm",
-      },
-    },
+    options: CHURN,
   }),
   heun: entry(heun, {
     name: "heun",
@@ -142,92 +121,7 @@ export const samplers = {
     renoises: false,
     evaluations: (steps) => steps,
     endsAtPrediction: false,
-    options: {
-      order: {
-        default: 4,
-        min: 1,
-        max: 4,
-        whole: true,
-        description: "slopes that a step uses, 1 to 4: 1 is euler",
-      },
-    },
-  }),
-  pndm: entry(pndm, {
-    name: "pndm",
-    description:
-      "PNDM (Liu et al. 2022): Adams-Bashforth on the predicted noise after a Runge-Kutta start; start heun: PLMS",
-    order: 2,
-    stochastic: false,
-    renoises: false,
-    evaluations: (steps) => steps + 3 * Math.min(3, steps - 1),
-    endsAtPrediction: false,
-    countsTimesteps: true,
-    options: {
-      start: {
-        default: "runge-kutta",
-        choices: ["runge-kutta", "heun"],
-        description: "the first three steps in 4 evaluations each, or the first step in 2",
-      },
-      space: {
-        default: "eps",
-        choices: ["eps", "v"],
-        description: "which prediction is extrapolated, as if all steps were equal",
-      },
-    },
-  }),
-  ipndm: entry(ipndm, {
-    name: "ipndm",
-    description: "iPNDM (Zhang & Chen 2022): PNDM that starts with steps of lower order; 1 evaluation a step",
-    order: 2,
-    stochastic: false,
-    renoises: false,
-    evaluations: (steps) => steps,
-    endsAtPrediction: false,
-    options: {
-      order: {
-        default: 4,
-        min: 1,
-        max: 4,
-        whole: true,
-        description: "predictions that a step uses, 1 to 4: 1 is euler",
-      },
-    },
-  }),
-  "flow-heun": entry(flowHeun, {
-    name: "flow-heun",
-    description: "Heun's method in the time of flow matching (Lipman et al. 2023); 2 evaluations a step",
-    order: 2,
-    stochastic: false,
-    renoises: false,
-    evaluations: (steps) => 2 * steps - 1,
-    options: {},
-  }),
-  lcm: entry(lcm, {
-    name: "lcm",
-    description:
-      "multistep consistency sampling, for consistency models (Song et al. 2023); also flow matching's stochastic rule",
-    order: 0,
-    stochastic: true,
-    renoises: false,
-    evaluations: (steps) => steps,
-    options: {},
-  }),
-  tcd: entry(tcd, {
-    name: "tcd",
-    description: "TCD's stochastic sampling, for networks distilled along the trajectory (Zheng et al. 2024)",
-    order: 0,
-    stochastic: true,
-    renoises: true,
-    evaluations: (steps) => steps,
-    countsTimesteps: true,
-    options: {
-      eta: {
-        default: 0.3,
-        min: 0,
-        max: 1,
-        description: "share of a step's end renewed (gamma): 0 is ddim, 1 lcm",
-      },
-    },
+    options: { order: { default: 4, min: 1, description: "slopes that a step uses, 1 to 4: 1 is euler" } },
   }),
   "dpmpp-2s-ancestral": entry(dpmpp2sAncestral, {
     name: "dpmpp-2s-ancestral",
@@ -270,6 +164,97 @@ export const samplers = {
   "dpmpp-3m-sde": entry(dpmpp3mSde, {
     name: "dpmpp-3m-sde",
     description: "SDE-DPM-Solver++(3M): three-step method on the reverse SDE",
+    order: 2,
+    stochastic: true,
+    renoises: false,
+    evaluations: (steps) => steps,
+    options: ANCESTRAL(1),
+  }),
+  "dpm-multistep": entry(dpmMultistep, {
+    name: "dpm-multistep",
+    description:
+      "DPM-Solver and DPM-Solver++ in several steps (Lu et al. 2022): all algorithms, orders 1 to 3",
+    order: 2,
+    stochastic: false,
+    renoises: false,
+    looksAhead: true,
+    evaluations: (steps) => steps,
+    options: {
+      ...DPM,
+      eulerAtFinal: { default: false, description: "whether the last step uses one prediction" },
+      bend: {
+        default: "exact",
+        choices: ["exact", "published", "diffusers"],
+        description: "the bend's weight at order 3: exact, or as the authors' code or diffusers have it",
+      },
+    },
+  }),
+  "dpm-singlestep": entry(dpmSinglestep, {
+    name: "dpm-singlestep",
+    description: "DPM-Solver and DPM-Solver++ in blocks of 1 to 3 steps of the grid (Lu et al. 2022)",
+    order: 2,
+    stochastic: false,
+    renoises: false,
+    looksAhead: true,
+    evaluations: (steps) => steps,
+    options: {
+      ...DPM,
+      bend: {
+        default: "exact",
+        choices: ["exact", "diffusers"],
+        description:
+          "the bend's weight at order 3 with heun and sde-dpmsolver++: exact, or as diffusers has it",
+      },
+    },
+  }),
+  unipc: entry(uniPc, {
+    name: "unipc",
+    description: "UniPC (Zhao et al. 2023): predicts a step, then corrects it without another evaluation",
+    order: 3,
+    stochastic: false,
+    renoises: false,
+    looksAhead: true,
+    evaluations: (steps) => steps,
+    options: {
+      order: {
+        default: 2,
+        min: 1,
+        max: 8,
+        whole: true,
+        description: "predictions that the predictor uses; the corrector uses one more",
+      },
+      variant: {
+        default: "bh2",
+        choices: ["bh1", "bh2"],
+        description: "B(h), where a step has one slope: h or e^h - 1",
+      },
+      predictX0: { default: true, description: "whether x0 is taken to be smooth, or else eps" },
+      lowerOrderFinal: { default: true, description: "whether the order falls to 1 over the last steps" },
+      disableCorrector: { default: [], description: "steps that are not corrected, from 0, as in 0,1" },
+    },
+  }),
+  deis: entry(deis, {
+    name: "deis",
+    description: "DEIS (Zhang & Chen 2023): eps as a polynomial in ln sigma, integrated exactly",
+    order: 2,
+    stochastic: false,
+    renoises: false,
+    looksAhead: true,
+    evaluations: (steps) => steps,
+    options: { order: DPM.order, lowerOrderFinal: LOWER_ORDER_FINAL },
+  }),
+  "res-multistep": entry(resMultistep, {
+    name: "res-multistep",
+    description: "RES (Zhang et al. 2023): exponential integrator on x0 in two steps",
+    order: 2,
+    stochastic: false,
+    renoises: false,
+    evaluations: (steps) => steps,
+    options: {},
+  }),
+  "res-multistep-ancestral": entry(resMultistepAncestral, {
+    name: "res-multistep-ancestral",
+    description: "RES in two steps to below the next noise level, then fresh noise up to it",
     order: 2,
     stochastic: true,
     renoises: false,

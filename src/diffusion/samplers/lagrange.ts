@@ -17,3 +17,16 @@ export function integrate(f: (t: number) => number, a: number, b: number): numbe
   const half = (b - a) / 2;
   return NODES.reduce((sum, node, i) => sum + half * WEIGHTS[i] * f(a + half * (1 + node)), 0);
 }
+
+/** The coefficients of the Lagrange polynomial of point j, the constant first. */
+export function lagrangeCoefficients(points: readonly number[], j: number): number[] {
+  return points.reduce<number[]>(
+    (polynomial, p, k) => {
+      if (k === j) return polynomial;
+      // Times (t - p)/(p_j - p).
+      const scaled = polynomial.map((c) => c / (points[j] - p));
+      return [...scaled, 0].map((c, i) => (i > 0 ? scaled[i - 1] : 0) - (i < scaled.length ? p * c : 0));
+    },
+    [1],
+  );
+}
