@@ -103,7 +103,8 @@ function combineOf(guider: string, params: Params, original: boolean): Combine |
       const scales = params.guidance_scales as number[];
       const given = params.parallel_weights as number | number[] | undefined;
       const parallel = given === undefined ? [1] : [given].flat();
-      return frequency({ factors: scales.map((w) => (original ? w : w - 1)), parallel });
+      const factors = scales.map((w) => (original ? w : w - 1));
+      return frequency({ factors, parallel, form: original ? "paper" : "diffusers" });
     }
     default:
       return undefined;

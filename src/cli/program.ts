@@ -183,6 +183,38 @@ export function makeProgram(io: Io, finish: (exitCode: number) => void): Command
     .addOption(json)
     .action((name: string | undefined, options: unknown) => finish(runMethods(io, name, options)));
 
+  command(
+    "explain <spec>",
+    "say what a guidance asks for: predictions, evaluations, formulas, order, at each noise level",
+    explainNotes,
+  )
+    .option(
+      "--model <model>",
+      "check against what this model offers, and tell what its networks really compute",
+    )
+    .option("--sampler <name>", `one of ${Object.keys(samplers).join(", ")} (default: the model's, or heun)`)
+    .option(
+      "--steps <n>",
+      "sampling steps, a whole number from 1; not evaluations (default: the model's, or 16)",
+    )
+    .option("--sigma-min <sigma>", "smallest noise level before 0 (default: the model's, or 0.002)")
+    .option("--sigma-max <sigma>", "noise level at the start (default: the model's, or 80)")
+    .option(
+      "--rho <number>",
+      "spacing of the noise levels: equal in sigma^(1/rho) (default: the model's, or 7)",
+    )
+    .addOption(
+      new Option(
+        "--sampler-option <key=value>",
+        "an option of the sampler, as in churn=40; may be repeated",
+      ).argParser(collect),
+    )
+    .addOption(json)
+    .action(async (spec: string, options: unknown) => {
+      const { runExplain } = await import("./commands/explain.ts");
+      finish(await runExplain(io, spec, options));
+    });
+
   command("models [model]", "list the models that come with fairlead, or describe any one", modelNotes)
     .addOption(json)
     .action(async (model: string | undefined, options: unknown) => {
@@ -280,6 +312,15 @@ const methodNotes = `
 Examples:
   fairlead methods
   fairlead methods pag`;
+
+const explainNotes = `
+SPEC is what --guidance of fairlead sample takes. Nothing is computed. A range of noise levels is half-open: LOW < sigma <= HIGH. Costs are
+for one sample and one evaluation of the sampler; a gradient of a classifier counts apart. Without a model, one that offers everything is
+taken. With --model, --sampler or --steps it also tells how many of a run's steps lie in each range, and what the whole run costs.
+
+Examples:
+  fairlead explain "cfg:4,interval=0.2..2+pag:3~apg"
+  fairlead explain cfg:2+autoguidance:2 --model fashion-mnist --sampler heun --steps 32`;
 
 const modelNotes = `
 Examples:

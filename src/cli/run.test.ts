@@ -43,7 +43,16 @@ function sentence({ out, err }: Ran): string {
 
 describe("help", () => {
   test("of every command has its options and two examples", async () => {
-    for (const command of ["train", "sample", "compare", "inspect", "rewrite", "methods", "models"]) {
+    for (const command of [
+      "train",
+      "sample",
+      "compare",
+      "inspect",
+      "rewrite",
+      "methods",
+      "explain",
+      "models",
+    ]) {
       const { code, out } = await run(command, "--help");
       expect(code).toBe(0);
       expect(out.split("Examples:")[1].trim().split("\n")).toHaveLength(2);

@@ -40,6 +40,13 @@ export {
   selectLayers,
   withAttentionMaps,
 } from "./perturb.ts";
+export {
+  type Embedding,
+  type EmbeddingInputs,
+  embeddingInputs,
+  embeddingOf,
+  withEmbeddingNoise,
+} from "./perturb/embedding.ts";
 export { inlineFunctions } from "./inlineFunctions.ts";
 export { interpret, type InterpreterInput } from "./interpret.ts";
 export { optimise, rewrites } from "./optimise/optimise.ts";

@@ -1,16 +1,18 @@
 import { describe, expect, test } from "vitest";
+import type { Labels } from "../diffusion/denoiser.ts";
 import { concatRows, rows, tensor } from "../base/tensor.ts";
 import { last } from "../diffusion/last.ts";
 import { euler } from "../diffusion/samplers/euler.ts";
 import { heun } from "../diffusion/samplers/heun.ts";
 import { karras } from "../diffusion/sigmas.ts";
 import { recording } from "../testing/recording.ts";
-import { toyDenoiser } from "../testing/toyModel.ts";
+import { toyClassifier, toyDenoiser } from "../testing/toyModel.ts";
 import { buildGuidance } from "./build.ts";
-import { compose, stateful } from "./guidance.ts";
+import { compose, stateful, unguided } from "./guidance.ts";
 import type { Combine } from "./guidance.ts";
 import { guide } from "./guide.ts";
 import { cfg } from "./weak/condition.ts";
+import { pag } from "./weak/perturbedAttention.ts";
 
 const labels = [0, 2, 5];
 const x = tensor(Float32Array.from([0.1, -1 / 3, 2.5, 1e-3, -4, 0.7]), [3, 2]);
@@ -57,6 +59,21 @@ describe("a memory", () => {
   });
 });
 
+test("only a step's first evaluation, at its own noise level, adds to a memory: not one that is in the interval alone", async () => {
+  const seen: number[] = [];
+  const term = { ...cfg<Labels>({ weight: 2, interval: { low: 0.5, high: 2 } }), combine: counter(seen) };
+  const { evaluate } = guide(toyDenoiser(0.5), labels, compose([term]));
+  for (const [sigma, step] of [
+    [3, 0],
+    [2, 0],
+    [2, 1],
+    [1, 1],
+    [1, 2],
+  ])
+    await evaluate(x, sigma, step);
+  expect(seen).toEqual([0, 0, 0, 1]);
+});
+
 describe("weights by row", () => {
   const run = (spec: string, at = x, of = labels) => {
     const denoiser = recording(toyDenoiser(0.5));
@@ -92,4 +109,35 @@ test("a correction that compares with the strong prediction does nothing where n
     guide(toyDenoiser(0.5), labels, buildGuidance(spec, { conditional: true })).evaluate(x, 0.9);
   expect((await evaluate("cfg:3,interval=1..2+rescale:0.7")).data).toEqual((await evaluate("none")).data);
   expect((await evaluate("cfg:3+rescale:0.7")).data).not.toEqual((await evaluate("cfg:3")).data);
+});
+
+describe("a guidance of one prediction", () => {
+  const identity = { layers: ["mid"], kind: "identity" } as const;
+
+  test("unguided is the conditional prediction itself", async () => {
+    const main = recording(toyDenoiser(0.5));
+    const [want] = await main.denoise(x, 1, [{ condition: labels }]);
+    expect((await guide(main, labels, unguided()).evaluate(x, 1)).data).toEqual(want.data);
+  });
+
+  test("PAG needs no condition: without one it compares unconditional predictions", async () => {
+    const main = recording(toyDenoiser(0.5));
+    await guide(main, null, compose<Labels>([pag({ scale: 2, ...identity })])).evaluate(x, 1);
+    expect(main.calls).toEqual([[{ condition: null }, { condition: null, perturbation: identity }]]);
+  });
+
+  test("CFG without a condition is refused, for it would change nothing", () => {
+    const main = recording(toyDenoiser(0.5));
+    expect(() => guide(main, null, compose<Labels>([cfg({ weight: 2 })]))).toThrow(
+      /cfg would compare.*give a label/,
+    );
+    expect(() => guide(main, null, compose<Labels>([cfg({ weight: 1 })]))).not.toThrow();
+  });
+
+  test("a classifier without a label is refused", async () => {
+    const main = toyDenoiser(0.5);
+    const resources = { conditional: true, classifier: toyClassifier(0.5) };
+    const push = guide(main, null, buildGuidance("classifier:1", resources));
+    await expect(push.evaluate(x, 1)).rejects.toThrow(/classifier guidance needs a label/);
+  });
 });

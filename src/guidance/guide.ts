@@ -133,7 +133,7 @@ interface ActiveTerm<C> extends Term<C> {
 }
 
 /** The term's weight at this moment; null where it is off. */
-function weightNow<C>(term: Term<C>, { sigma, step, x }: Moment, memory: Memory): WeightNow | null {
+export function weightNow<C>(term: Term<C>, { sigma, step, x }: Moment, memory: Memory): WeightNow | null {
   if (!inInterval(sigma, term.interval)) return null;
   const { combine } = term;
   const weight = weightAt(term.weight, sigma, step, x.shape[0]);

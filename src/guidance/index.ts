@@ -1,5 +1,8 @@
 /** Guidance: how worse predictions are made, how predictions meet, and the text that asks for it. */
 export { buildGuidance } from "./build.ts";
+export type { ExplainOptions } from "./explain.ts";
+export { explainGuidance } from "./explain.ts";
+export type { BranchExplanation, Explanation, MethodExplanation, RangeExplanation } from "./explanation.ts";
 export type { WeightedWeak } from "./combine/extrapolate.ts";
 export { extrapolate } from "./combine/extrapolate.ts";
 export type {

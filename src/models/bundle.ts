@@ -40,6 +40,10 @@ const bundleSchema = strict({
 });
 
 export type Sampling = z.output<typeof samplingSchema>;
+
+/** How a model is sampled that says nothing of it. */
+export const defaultSampling: Sampling = samplingSchema.parse({});
+
 export type Bundle = z.output<typeof bundleSchema>;
 
 /** The folder of the checkpoints that come with the package; one level above src/ and dist/. */

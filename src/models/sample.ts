@@ -4,7 +4,7 @@ import { type Tensor, concatRows } from "../base/tensor.ts";
 import type { Labels } from "../diffusion/denoiser.ts";
 import type { Step } from "../diffusion/samplers/sampler.ts";
 import { type GeneratorName, type NoiseSource, noiseSource } from "../diffusion/noise.ts";
-import { samplerByName, samplers } from "../diffusion/samplers/index.ts";
+import { type Sampler, samplerByName, samplers } from "../diffusion/samplers/index.ts";
 import { karras } from "../diffusion/sigmas.ts";
 import { buildGuidance } from "../guidance/build.ts";
 import { type EvaluationCount, guide } from "../guidance/guide.ts";
@@ -54,7 +54,7 @@ export async function* sample(model: Model, options: SampleOptions): AsyncGenera
   const { seeds, guidance = "none", signal } = options;
   checkSeeds(seeds);
   const sampling = { ...model.sampling, ...given(options) };
-  const { run, name, renoises } = samplerByName(sampling.sampler);
+  const sampler = samplerByName(sampling.sampler);
   const sigmas = karras({
     steps: sampling.steps,
     min: sampling.sigmaMin,
@@ -64,16 +64,14 @@ export async function* sample(model: Model, options: SampleOptions): AsyncGenera
   const labels = labelsFor(model, options);
 
   const how = buildGuidance(guidance, model.resources);
-  if (how.renoises && !renoises) {
-    const able = Object.values(samplers).filter((one) => one.renoises);
-    throw new UsageError(
-      `${how.label} puts back another prediction's noise, which the sampler ${name} cannot: use ${able.map((one) => one.name).join(", ")}`,
-    );
-  }
+  checkRenoises(how, sampler);
   const guided = guide(model.denoiser, labels, how, { seeds });
   const source = noiseSource(seeds, { generator: options.generator, brownian: options.brownian });
   const start = startAt(model, seeds, sampling.sigmaMax, source);
-  const steps = run(guided.evaluate, start, sigmas, { ...options.samplerOptions, noise: source.step });
+  const steps = sampler.run(guided.evaluate, start, sigmas, {
+    ...options.samplerOptions,
+    noise: source.step,
+  });
 
   for (let step = await steps.next(); ; step = await steps.next()) {
     if (step.done) {
@@ -83,6 +81,18 @@ export async function* sample(model: Model, options: SampleOptions): AsyncGenera
     yield step.value;
     signal?.throwIfAborted();
   }
+}
+
+/** Throws UsageError for guidance that puts back another prediction's noise, under a sampler that cannot. */
+export function checkRenoises(
+  { renoises, label }: { renoises: boolean; label: string },
+  sampler: Sampler,
+): void {
+  if (!renoises || sampler.renoises) return;
+  const able = Object.values(samplers).filter((one) => one.renoises);
+  throw new UsageError(
+    `${label} puts back another prediction's noise, which the sampler ${sampler.name} cannot: use ${able.map(({ name }) => name).join(", ")}`,
+  );
 }
 
 /** The samples alone, without the steps. `onStep` hears of each step done. */

@@ -4,13 +4,16 @@ import type { Branch, Denoiser, Labels, Pullback } from "../diffusion/denoiser.t
 import type { Preconditioning } from "../diffusion/preconditioning.ts";
 import { type AttentionLayer, attentionLayers } from "../graph/attention.ts";
 import type { Graph, NamedType } from "../graph/graph.ts";
-import { mergeBranches } from "../graph/merge.ts";
+import { type GraphBranch, mergeBranches } from "../graph/merge.ts";
 import { type Perturbation, drawRandomInputs, perturbationKey } from "../graph/perturb.ts";
+import { withEmbeddingNoise } from "../graph/perturb/embedding.ts";
 import { differentiate } from "../graph/transform.ts";
 import type { Program, Runtime } from "../runtime/runtime.ts";
+import { groupBranches } from "./branchGroups.ts";
 import { inPieces, rowsOfPiece } from "./inPieces.ts";
 import { type NetworkConfig, conditionClasses, sampleShape } from "./network.ts";
 import { networkGraph } from "./networkGraph.ts";
+import { type EmbeddingWidths, type RowInputs, embeddingWidths, rowInputs } from "./rowInputs.ts";
 
 /** A trained network as a denoiser. Its sessions are made when first needed and kept until `dispose`. */
 export interface NetworkDenoiser extends Denoiser<Labels> {
@@ -18,6 +21,8 @@ export interface NetworkDenoiser extends Denoiser<Labels> {
   readonly attention: readonly AttentionLayer[];
   /** Classes of the condition; 0 for an unconditional network. */
   readonly classes: number;
+  /** Widths of the embeddings that noise can be put on. */
+  readonly embeddings: EmbeddingWidths;
   vjp(x: Tensor, sigma: number, branch: Branch<Labels>, cotangent: Tensor): Promise<Pullback>;
   /** How `denoise` would compute some branches for a number of rows, and why. Computes nothing. */
   plan(branches: readonly Branch<Labels>[], rows: number): BranchPlan;
@@ -44,9 +49,9 @@ export interface NetworkDenoiserOptions {
 /**
  * Adapts a trained network to the Denoiser contract: D = cSkip x + cOut F(cIn x, sigma).
  *
- * Branches that differ in their condition become one batch; branches that differ in their perturbation become one graph in
- * which everything before the first perturbed layer is computed once. A condition of null, and a label of -1, is the
- * network's null class. Throws UsageError for labels out of range or of another number than x's rows.
+ * Branches that differ in their condition, in the noise level that the network is told or in noise on its embeddings become one
+ * batch; branches that differ in their perturbation become one graph in which everything before the first perturbed layer is
+ * computed once. A condition of null, and a label of -1, is the network's null class. Throws UsageError as `rowInputs` does.
  */
 export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOptions): NetworkDenoiser {
   const { network, parameters, preconditioning } = options;
@@ -58,34 +63,36 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
   const programs = new Map<string, Compiled>();
 
   const plain = (count: number): Graph => networkGraph(network, parameters, count);
-  const attention = attentionLayers(plain(1));
+  const single = plain(1);
+  const attention = attentionLayers(single);
+  const embeddings = embeddingWidths(single);
 
-  function graphOf(count: number, perturbations: readonly (Perturbation | undefined)[]): Graph {
-    const outputs = perturbations.map((perturbation, i) => ({ name: outputName(i), perturbation }));
-    return mergeBranches(plain(count), outputs).graph;
+  /** The network for some rows, with noise on the embeddings of some inputs. */
+  function graphFor(count: number, noisy: readonly string[]): Graph {
+    return noisy.length > 0 ? withEmbeddingNoise(plain(count), noisy) : plain(count);
+  }
+
+  function graphOf(count: number, { perturbations, noisy }: Kind): Graph {
+    return mergeBranches(graphFor(count, noisy), outputsOf(perturbations, outputName)).graph;
   }
 
   /** One program with an output per perturbation. `alone`: the rows are all there are. */
-  function programFor(
-    count: number,
-    perturbations: readonly (Perturbation | undefined)[],
-    alone: boolean,
-  ): Compiled {
-    const key = `${count} ${alone} ${perturbations.map(perturbationKey).join(" ")}`;
+  function programFor(count: number, kind: Kind, alone: boolean): Compiled {
+    const key = `${count} ${alone} ${keyOf(kind)}`;
     const found = programs.get(key);
     if (found) return found;
-    const graph = graphOf(count, perturbations);
+    const graph = graphOf(count, kind);
     const made = { program: runtime.compile(graph, { alone: alone && !isPoint }), inputs: graph.inputs };
     programs.set(key, made);
     return made;
   }
 
   /** A program that also takes a cotangent of the prediction, and pulls it back to x. */
-  function pullbackFor(count: number, perturbation: Perturbation | undefined): Compiled {
-    const key = `vjp ${count} ${perturbationKey(perturbation)}`;
+  function pullbackFor(count: number, kind: Kind): Compiled {
+    const key = `vjp ${count} ${keyOf(kind)}`;
     const found = programs.get(key);
     if (found) return found;
-    const graph = differentiate(graphOf(count, [perturbation]), outputName(0), ["x"], { seed: COTANGENT });
+    const graph = differentiate(graphOf(count, kind), outputName(0), ["x"], { seed: COTANGENT });
     const made = { program: runtime.compile(graph), inputs: graph.inputs };
     programs.set(key, made);
     return made;
@@ -93,14 +100,14 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
 
   /** Computes rows start .. end of a group's batch and writes them into `denoised`. */
   async function run(group: Group, x: Tensor, sigma: number, start: number, end: number): Promise<void> {
-    const { perturbations, labels, drawn, denoised } = group;
+    const { perturbations, inputs, drawn, denoised } = group;
     const [count, size] = [x.shape[0], sizeOf(shape)];
     const [skip, out, scale] = [
       preconditioning.cSkip(sigma),
       preconditioning.cOut(sigma),
       preconditioning.cIn(sigma),
     ];
-    const { program } = programFor(end - start, perturbations, end - start === labels.length);
+    const { program } = programFor(end - start, kindOf(group), end - start === inputs.rows);
 
     const scaled = new Float32Array((end - start) * size);
     for (let row = start, to = 0; row < end; row++) {
@@ -111,9 +118,8 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
       await program
     ).run({
       ...drawn,
+      ...inputs.feeds(start, end),
       x: { data: scaled, shape: [end - start, ...shape] },
-      noise: { data: new Float32Array(end - start).fill(sigma), shape: [end - start] },
-      labels: { data: classIndices(labels, start, end, classes), shape: [end - start] },
     });
 
     // D = cSkip x + cOut F, in x's precision.
@@ -131,27 +137,30 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
     shape,
     classes,
     attention,
+    embeddings,
     async denoise(x, sigma, branches) {
       checkInput(x, shape);
       const count = x.shape[0];
       const results: Tensor[] = [];
-      for (const { conditions, perturbations, branchesOf } of groupBranches(branches)) {
-        // All conditions as one batch, cut into pieces: row r is sample r % count under condition r / count.
-        const labels = conditions.flatMap((condition) => labelsOf(condition, count, classes));
-        const denoised = conditions.map(() => perturbations.map(() => zerosLike(x)));
-        const size = rowsOfPiece(labels.length, ...pieces);
-        const { inputs } = programFor(Math.min(size, labels.length), perturbations, size >= labels.length);
-        const group = { perturbations, labels, drawn: drawRandomInputs(inputs, sigma), denoised };
-        await inPieces(labels.length, size, runtime.lanes, (start, end) => run(group, x, sigma, start, end));
-        for (const { index, condition, perturbation } of branchesOf)
-          results[index] = denoised[condition][perturbation];
+      for (const { inputs: distinct, perturbations, branchesOf } of groupBranches(branches)) {
+        // All inputs as one batch, cut into pieces: row r is sample r % count under inputs r / count.
+        const inputs = rowInputs(distinct, { count, sigma, classes, widths: embeddings });
+        const denoised = distinct.map(() => perturbations.map(() => zerosLike(x)));
+        const size = rowsOfPiece(inputs.rows, ...pieces);
+        const kind = { perturbations, noisy: inputs.noisy };
+        const program = programFor(Math.min(size, inputs.rows), kind, size >= inputs.rows);
+        const group = { perturbations, inputs, drawn: drawRandomInputs(program.inputs, sigma), denoised };
+        await inPieces(inputs.rows, size, runtime.lanes, (start, end) => run(group, x, sigma, start, end));
+        for (const { index, input, perturbation } of branchesOf)
+          results[index] = denoised[input][perturbation];
       }
       return results;
     },
-    async vjp(x, sigma, { condition, perturbation }, cotangent) {
+    async vjp(x, sigma, branch, cotangent) {
       for (const given of [x, cotangent]) checkInput(given, shape);
       const [count, size] = [x.shape[0], sizeOf(shape)];
-      const labels = labelsOf(condition, count, classes);
+      const given = rowInputs([branch], { count, sigma, classes, widths: embeddings });
+      const kind = { perturbations: [branch.perturbation], noisy: given.noisy };
       const [skip, out, scale] = [
         preconditioning.cSkip(sigma),
         preconditioning.cOut(sigma),
@@ -161,17 +170,16 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
 
       await inPieces(count, rowsOfPiece(count, ...pieces), runtime.lanes, async (start, end) => {
         const [from, to, rows] = [start * size, end * size, end - start];
-        const { program, inputs } = pullbackFor(rows, perturbation);
+        const { program, inputs } = pullbackFor(rows, kind);
         const results = await (
           await program
         ).run({
           ...drawRandomInputs(inputs, sigma),
+          ...given.feeds(start, end),
           x: {
             data: Float32Array.from(x.data.subarray(from, to), (value) => scale * value),
             shape: [rows, ...shape],
           },
-          noise: { data: new Float32Array(rows).fill(sigma), shape: [rows] },
-          labels: { data: classIndices(labels, start, end, classes), shape: [rows] },
           [COTANGENT]: {
             data: Float32Array.from(cotangent.data.subarray(from, to)),
             shape: [rows, ...shape],
@@ -189,21 +197,26 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
       return { denoised, gradient };
     },
     plan(branches, count) {
-      const groups = groupBranches(branches).map(({ conditions, perturbations }) => {
-        const outputs = perturbations.map((perturbation, i) => ({
-          name: perturbation ? `perturbed ${i}` : "plain",
-          perturbation,
-        }));
-        const { steps, evaluations } = mergeBranches(plain(1), outputs).plan();
-        const batch = conditions.length * count;
+      const groups = groupBranches(branches).map(({ inputs, perturbations }) => {
+        const named = (i: number): string => (perturbations[i] ? `perturbed ${i}` : "plain");
+        // Made for the sake of what it needs of the graph: no numbers are used.
+        const { noisy } = rowInputs(inputs, { count, sigma: 1, classes, widths: embeddings });
+        const merged = mergeBranches(graphFor(1, noisy), outputsOf(perturbations, named));
+        const { steps, evaluations } = merged.plan();
+        const batch = inputs.length * count;
         const runs = Math.ceil(batch / rowsOfPiece(batch, ...pieces));
         const together =
-          conditions.length === 1
+          inputs.length === 1
             ? `1 condition, ${batch} rows`
-            : `${conditions.length} conditions as one batch of ${batch} rows, because they ask for the same outputs`;
+            : `${inputs.length} conditions as one batch of ${batch} rows, because they ask for the same outputs`;
+        const changes = inputs.flatMap(changesOf);
         return {
-          steps: [`${together}, in ${runs} ${runs === 1 ? "run" : "runs"}; for each condition:`, ...steps],
-          evaluations: conditions.length * evaluations,
+          steps: [
+            `${together}, in ${runs} ${runs === 1 ? "run" : "runs"}${changes.length > 0 ? ` (${changes.join("; ")})` : ""}; ` +
+              "for each condition:",
+            ...steps,
+          ],
+          evaluations: inputs.length * evaluations,
         };
       });
       return {
@@ -224,14 +237,35 @@ interface Compiled {
   readonly inputs: readonly NamedType[];
 }
 
+/** What a program is made for. */
+interface Kind {
+  /** One output each. */
+  readonly perturbations: readonly (Perturbation | undefined)[];
+  /** Inputs whose embeddings get noise. */
+  readonly noisy: readonly string[];
+}
+
 interface Group {
   readonly perturbations: readonly (Perturbation | undefined)[];
-  /** One for each row of the batch; -1: the null condition. */
-  readonly labels: Labels;
+  readonly inputs: RowInputs;
   /** What the perturbations draw, the same for every row. */
   readonly drawn: ReturnType<typeof drawRandomInputs>;
-  /** The predictions by condition and perturbation, each of x's shape. */
+  /** The predictions by inputs and perturbation, each of x's shape. */
   readonly denoised: readonly (readonly Tensor[])[];
+}
+
+const kindOf = ({ perturbations, inputs }: Group): Kind => ({ perturbations, noisy: inputs.noisy });
+
+const keyOf = ({ perturbations, noisy }: Kind): string =>
+  `${noisy.join()} ${perturbations.map(perturbationKey).join(" ")}`;
+
+/** How a branch's inputs differ from the usual ones, in words. */
+function changesOf({ told, conditionNoise, levelNoise }: Branch<Labels>): string[] {
+  return [
+    ...(told ? ["told another noise level"] : []),
+    ...(conditionNoise ? ["noise on the condition's embedding"] : []),
+    ...(levelNoise ? ["noise on the noise level's embedding"] : []),
+  ];
 }
 
 /** The pullback's input for the gradient with respect to the prediction. */
@@ -239,63 +273,11 @@ const COTANGENT = "cotangent";
 
 const outputName = (i: number): string => `prediction/${i}`;
 
-interface BranchGroup {
-  readonly conditions: (Labels | null)[];
-  readonly perturbations: readonly (Perturbation | undefined)[];
-  /** The branches that it answers: their place among all, and which of the conditions and perturbations they are. */
-  readonly branchesOf: {
-    readonly index: number;
-    readonly condition: number;
-    readonly perturbation: number;
-  }[];
-}
-
-/** Conditions that want the same perturbations share a batch. */
-function groupBranches(branches: readonly Branch<Labels>[]): BranchGroup[] {
-  const keys = branches.map(({ perturbation }) => perturbationKey(perturbation));
-  const byCondition = new Map<Labels | null, string[]>();
-  branches.forEach(({ condition }, i) => {
-    const known = byCondition.get(condition) ?? [];
-    if (!known.includes(keys[i])) known.push(keys[i]);
-    byCondition.set(condition, known);
-  });
-  const groups = new Map<string, BranchGroup>();
-  for (const [condition, wanted] of byCondition) {
-    const found = groups.get(wanted.join(" "));
-    const group = found ?? {
-      conditions: [],
-      perturbations: wanted.map((key) => branches[keys.indexOf(key)].perturbation),
-      branchesOf: [],
-    };
-    groups.set(wanted.join(" "), group);
-    const place = group.conditions.push(condition) - 1;
-    branches.forEach((branch, index) => {
-      if (branch.condition === condition)
-        group.branchesOf.push({ index, condition: place, perturbation: wanted.indexOf(keys[index]) });
-    });
-  }
-  return [...groups.values()];
-}
-
-function labelsOf(condition: Labels | null, count: number, classes: number): Labels {
-  if (condition === null) return new Array<number>(count).fill(-1);
-  if (condition.length !== count)
-    throw new UsageError(`${count} samples take ${count} labels, got ${condition.length}`);
-  const wrong = condition.find(
-    (label) => !Number.isInteger(label) || label < -1 || (classes > 0 && label >= classes),
-  );
-  if (wrong !== undefined) {
-    throw new UsageError(
-      `this network has classes 0 to ${classes - 1} (and -1 for the null condition), got ${wrong}`,
-    );
-  }
-  return condition;
-}
-
-function classIndices(labels: Labels, start: number, end: number, classes: number): BigInt64Array {
-  const indices = new BigInt64Array(end - start);
-  for (let i = start; i < end; i++) indices[i - start] = BigInt(labels[i] < 0 ? classes : labels[i]);
-  return indices;
+function outputsOf(
+  perturbations: readonly (Perturbation | undefined)[],
+  name: (i: number) => string,
+): GraphBranch[] {
+  return perturbations.map((perturbation, i) => ({ name: name(i), perturbation }));
 }
 
 function checkInput(x: Tensor, shape: readonly number[]): void {

@@ -19,7 +19,10 @@ export interface SamplerOption {
 export interface Sampler {
   readonly name: string;
   readonly description: string;
-  /** Order of convergence of the samples; where noise is added, of the mean and spread that a Gaussian comes out with. */
+  /**
+   * Order of convergence of the samples; where noise is added, of the mean and spread that a Gaussian comes out with. 0: made for networks
+   * that predict the end of the path (consistency models); with a denoiser the samples keep a spread of their own however many the steps.
+   */
   readonly order: number;
   /** Whether it draws noise with its default options. */
   readonly stochastic: boolean;
@@ -36,6 +39,8 @@ export interface Sampler {
   /** True: its steps depend on how many follow, so that the beginning of a run is not the run of a shorter grid. Default false. */
   readonly looksAhead?: boolean;
   readonly options: Readonly<Record<string, SamplerOption>>;
+  /** Whether a program may give it `timesteps` to count in. Default false. */
+  readonly countsTimesteps?: boolean;
   /** The sampler itself. Throws UsageError on an option that it does not have or a value that it cannot take. */
   readonly run: Sample<SamplerOptions & Readonly<Record<string, unknown>>>;
 }
@@ -89,15 +94,20 @@ export function entry<O extends SamplerOptions>(run: Sample<O>, about: Omit<Samp
 
 /** The options as the sampler takes them: booleans and lists that were typed are read. */
 function checkedOptions(
-  { name, options }: Omit<Sampler, "run">,
+  { name, options, countsTimesteps = false }: Omit<Sampler, "run">,
   given: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
-  const out: Record<string, unknown> = { noise: given.noise };
+  const inCode = countsTimesteps ? ["noise", "timesteps"] : ["noise"];
+  const out: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(given)) {
-    if (key === "noise" || value === undefined) continue;
+    if (inCode.includes(key)) {
+      out[key] = value;
+      continue;
+    }
+    if (value === undefined) continue;
     if (!Object.hasOwn(options, key)) {
       throw new UsageError(
-        `sampler ${name} has no option "${key}"; it has: ${["noise", ...Object.keys(options)].join(", ")}`,
+        `sampler ${name} has no option "${key}"; it has: ${[...inCode, ...Object.keys(options)].join(", ")}`,
       );
     }
     out[key] = read(options[key], value);

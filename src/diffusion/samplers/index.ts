@@ -17,8 +17,13 @@ import { dpmpp3mSde } from "./dpmpp3mSde.ts";
 import { dpmppSde } from "./dpmppSde.ts";
 import { euler } from "./euler.ts";
 import { eulerAncestral } from "./eulerAncestral.ts";
+import { flowHeun } from "./flowHeun.ts";
 import { heun } from "./heun.ts";
+import { ipndm } from "./ipndm.ts";
+import { lcm } from "./lcm.ts";
 import { lms } from "./lms.ts";
+import { pndm } from "./pndm.ts";
+import { tcd } from "./tcd.ts";
 import { resMultistep, resMultistepAncestral } from "./resMultistep.ts";
 import { uniPc } from "./uniPc.ts";
 
@@ -36,8 +41,14 @@ export const samplers = {
     options: {
       variance: {
         default: "small",
-        choices: ["large", "small"],
-        description: "noise of a step: beta_t (large) or the posterior's (small)",
+        choices: ["large", "small", "learned"],
+        description:
+          "noise of a step: beta_t (large), the posterior's (small) or between as the network says",
+      },
+      noiseAtEnd: {
+        default: "none",
+        choices: ["none", "as-before"],
+        description: "noise on the step to 0: none, or by the same formula as before",
       },
     },
   }),
@@ -48,6 +59,7 @@ export const samplers = {
     stochastic: false,
     renoises: true,
     evaluations: (steps) => steps,
+    countsTimesteps: true,
     options: {
       eta: {
         default: 0,
@@ -58,12 +70,26 @@ export const samplers = {
   }),
   euler: entry(euler, {
     name: "euler",
-    description: "Euler's method on the probability-flow ODE (Karras et al. 2022), optional churn",
+    description:
+      "Euler's method on the probability-flow ODE, also flow matching's (Karras et al. 2022), optional churn",
     order: 1,
     stochastic: false,
     renoises: true,
     evaluations: (steps) => steps,
-    options: CHURN,
+    options: {
+      ...CHURN,
+      churnOutput: {
+        default: "new",
+        choices: ["new", "eps", "v", "x0", "edm"],
+        description:
+          "what the network says of a churned sample: asked again (new), or its output of before, of that kind",
+      },
+      sigmaData: {
+        default: 0.5,
+        min: 1e-6,
+        description: "standard deviation of the data, for churnOutput edm",
+      },
+    },
   }),
   heun: entry(heun, {
     name: "heun",
@@ -121,7 +147,92 @@ export const samplers = {
     renoises: false,
     evaluations: (steps) => steps,
     endsAtPrediction: false,
-    options: { order: { default: 4, min: 1, description: "slopes that a step uses, 1 to 4: 1 is euler" } },
+    options: {
+      order: {
+        default: 4,
+        min: 1,
+        max: 4,
+        whole: true,
+        description: "slopes that a step uses, 1 to 4: 1 is euler",
+      },
+    },
+  }),
+  pndm: entry(pndm, {
+    name: "pndm",
+    description:
+      "PNDM (Liu et al. 2022): Adams-Bashforth on the predicted noise after a Runge-Kutta start; start heun: PLMS",
+    order: 2,
+    stochastic: false,
+    renoises: false,
+    evaluations: (steps) => steps + 3 * Math.min(3, steps - 1),
+    endsAtPrediction: false,
+    countsTimesteps: true,
+    options: {
+      start: {
+        default: "runge-kutta",
+        choices: ["runge-kutta", "heun"],
+        description: "the first three steps in 4 evaluations each, or the first step in 2",
+      },
+      space: {
+        default: "eps",
+        choices: ["eps", "v"],
+        description: "which prediction is extrapolated, as if all steps were equal",
+      },
+    },
+  }),
+  ipndm: entry(ipndm, {
+    name: "ipndm",
+    description: "iPNDM (Zhang & Chen 2022): PNDM that starts with steps of lower order; 1 evaluation a step",
+    order: 2,
+    stochastic: false,
+    renoises: false,
+    evaluations: (steps) => steps,
+    endsAtPrediction: false,
+    options: {
+      order: {
+        default: 4,
+        min: 1,
+        max: 4,
+        whole: true,
+        description: "predictions that a step uses, 1 to 4: 1 is euler",
+      },
+    },
+  }),
+  "flow-heun": entry(flowHeun, {
+    name: "flow-heun",
+    description: "Heun's method in the time of flow matching (Lipman et al. 2023); 2 evaluations a step",
+    order: 2,
+    stochastic: false,
+    renoises: false,
+    evaluations: (steps) => 2 * steps - 1,
+    options: {},
+  }),
+  lcm: entry(lcm, {
+    name: "lcm",
+    description:
+      "multistep consistency sampling, for consistency models (Song et al. 2023); also flow matching's stochastic rule",
+    order: 0,
+    stochastic: true,
+    renoises: false,
+    evaluations: (steps) => steps,
+    options: {},
+  }),
+  tcd: entry(tcd, {
+    name: "tcd",
+    description: "TCD's stochastic sampling, for networks distilled along the trajectory (Zheng et al. 2024)",
+    order: 0,
+    stochastic: true,
+    renoises: true,
+    evaluations: (steps) => steps,
+    countsTimesteps: true,
+    options: {
+      eta: {
+        default: 0.3,
+        min: 0,
+        max: 1,
+        description: "share of a step's end renewed (gamma): 0 is ddim, 1 lcm",
+      },
+    },
   }),
   "dpmpp-2s-ancestral": entry(dpmpp2sAncestral, {
     name: "dpmpp-2s-ancestral",

@@ -6,6 +6,7 @@ import type { Evaluate } from "../denoiser.ts";
 import { last } from "../last.ts";
 import { gaussian } from "../oracles/gaussian.ts";
 import { gaussianMixture } from "../oracles/mixture.ts";
+import type { Sigmas } from "../sigmas.ts";
 import { karras } from "../sigmas.ts";
 import type { Sampler } from "./index.ts";
 import type { Noise, Step } from "./sampler.ts";
@@ -28,11 +29,11 @@ function start(kind: "float32" | "float64" = "float64"): Tensor {
   return { data: x.data.map((value) => value * sigmas[0]), shape: x.shape };
 }
 
-/** Every step and the sample of a run, and the (x, sigma) of each call of the denoiser. */
+/** Every step and the sample of a run, and the (x, sigma, step) of each call of the denoiser. */
 async function record(sampler: Sampler, x: Tensor, grid = sigmas, noiseOf: Noise | undefined = noise) {
-  const calls: { x: Tensor; sigma: number }[] = [];
-  const denoise: Evaluate = (at, sigma) => {
-    calls.push({ x: at, sigma });
+  const calls: { x: Tensor; sigma: number; step?: number }[] = [];
+  const denoise: Evaluate = (at, sigma, step) => {
+    calls.push({ x: at, sigma, step });
     return mixture.denoise(at, sigma);
   };
   const steps: Step[] = [];
@@ -82,12 +83,38 @@ export function samplerCases(sampler: Sampler): void {
     });
 
     test("calls the denoiser as often as it says, first at the first sigma", async () => {
-      for (const count of visitsGrid ? [1, 2, 7] : [2, 3, 7, 8]) {
+      for (const count of visitsGrid ? [1, 2, 3, 4, 5, 7, 12] : [2, 3, 7, 8]) {
         const { calls } = await record(sampler, start(), karras({ steps: count, max: 20 }));
         const said = sampler.evaluations(count);
         if (said !== null) expect(calls).toHaveLength(said);
         expect(calls[0].sigma).toBeAllClose(20, { rel: 1e-14 });
       }
+    });
+
+    test("says of each evaluation which step it is for: the first of a step is at the step's sample, none comes late", async () => {
+      const { steps, calls } = await record(sampler, start());
+      const numbers = calls.map(({ step }) => step!);
+      expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
+      expect([...new Set(numbers)]).toEqual(steps.map(({ index }) => index));
+      for (const { index, x, sigma } of steps) {
+        const first = calls[numbers.indexOf(index)];
+        expect(first.x).toBe(x);
+        expect(first.sigma).toBe(sigma);
+      }
+    });
+
+    test("is exact for data at a single point: what comes out lies about it with the last noise level's spread", async () => {
+      const point = -0.7;
+      const denoise: Evaluate = (x) =>
+        Promise.resolve({ data: new Float64Array(x.data.length).fill(point), shape: x.shape });
+      for (const grid of [sigmas.slice(0, -1), sigmas.slice(0, 4)]) {
+        const { mean, std } = await lawOf(sampler, denoise, point, grid);
+        expect(mean).toBeAllClose(point, { abs: 1e-12 });
+        expect(std).toBeAllClose(grid[grid.length - 1], { rel: 1e-11 });
+      }
+      const { mean, std } = await lawOf(sampler, denoise, point, sigmas);
+      expect(mean).toBeAllClose(point, { abs: 1e-12 });
+      expect(std).toBeAllClose(visitsGrid ? 0 : sigmas[sigmas.length - 2], { abs: 1e-12 });
     });
 
     test("does not write to what it was given", async () => {
@@ -230,9 +257,12 @@ function stochasticCases(sampler: Sampler, noises: number): void {
     await expect(last(sampler.run(mixture.denoise, start(), sigmas))).rejects.toThrow("options.noise");
   });
 
+  // Order 0: made for other networks than denoisers, see lcm.test.ts and tcd.test.ts.
+  if (sampler.order === 0) return;
+
   test("converges in law to a Gaussian's mean and standard deviation (responses to unit noises, exactly)", async () => {
     const error = async (steps: number) => {
-      const { mean, std } = await law(sampler, steps, noises);
+      const { mean, std } = await law(sampler, steps);
       return [Math.abs(mean - 0.7), Math.abs(std - 0.5)];
     };
     const [coarse, fine] = [await error(200), await error(400)];
@@ -262,26 +292,32 @@ function stochasticCases(sampler: Sampler, noises: number): void {
   });
 }
 
+/** Mean and standard deviation of what a sampler makes of N(0.7, 0.5^2), without chance. */
+export function law(sampler: Sampler, steps: number): Promise<{ mean: number; std: number }> {
+  return lawOf(sampler, gaussian({ mean: 0.7, std: 0.5 }).denoise, 0, karras({ steps }));
+}
+
 /**
- * Mean and standard deviation of what a sampler makes of N(0.7, 0.5^2), without chance. Its denoiser is affine, so the sample is
- * affine in the start and in the noises: row 0 has neither, row 1 a unit start, row i + 2 a unit noise at step i.
+ * Mean and standard deviation of what a sampler makes of starts from N(centre, sigmas[0]^2), without chance. For an affine denoiser the
+ * sample is affine in the start and in the noises: row 0 has neither, row 1 a unit start, the further ones a unit noise at a step.
  */
-export async function law(
+export async function lawOf(
   sampler: Sampler,
-  steps: number,
-  noises = 1,
+  denoise: Evaluate,
+  centre: number,
+  grid: Sigmas,
+  options: Readonly<Record<string, unknown>> = {},
 ): Promise<{ mean: number; std: number }> {
-  const data = gaussian({ mean: 0.7, std: 0.5 });
-  const rows = noises * steps + 2;
-  const x = tensor(new Float64Array(rows), [rows, 1]);
-  x.data[1] = 80;
+  const { noises = 1 } = sampler;
+  const rows = noises * (grid.length - 1) + 2;
+  const x = tensor(new Float64Array(rows).fill(centre), [rows, 1]);
+  x.data[1] += grid[0];
   const unit: Noise = (index, shape, { part = 0 }) => {
     const out = tensor(new Float64Array(rows), shape);
     out.data[noises * index + part + 2] = 1;
     return out;
   };
-  const [mean, ...responses] = (await last(sampler.run(data.denoise, x, karras({ steps }), { noise: unit })))
-    .data;
+  const [mean, ...responses] = (await last(sampler.run(denoise, x, grid, { ...options, noise: unit }))).data;
   return { mean, std: Math.sqrt(responses.reduce((sum, value) => sum + (value - mean) ** 2, 0)) };
 }
 

@@ -52,7 +52,7 @@ export const momentumMethod = adjustMethod({
   when: "Sharper pictures at no cost, with or without CFG.",
   published: "amount 0.5, decay 0.6",
   source: "Momentum guidance 2026, arXiv:2602.20360",
-  space: "any",
+  space: "x0",
   strength: "amount",
   off: 0,
   options: {

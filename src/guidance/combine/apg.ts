@@ -79,7 +79,7 @@ export const apgMethod = combineMethod({
   role: "combine",
   summary: "Adaptive projected guidance drops the part of the difference that only makes colours stronger.",
   formula:
-    "g = strong - weak + momentum*g_before; g *= min(1, cap/|g|); D = strong + (weight - 1)*(across + eta*along), across and along the strong prediction",
+    "g = strong - weak + momentum*g_before; g *= min(1, cap/|g|) if cap > 0; D = strong + (weight - 1)*(across + eta*along), across and along the strong prediction",
   needs: "what the weak method needs",
   cost: "nothing beside the weak method",
   adds: { networks: 0, gradients: 0 },

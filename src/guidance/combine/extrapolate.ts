@@ -26,6 +26,7 @@ export function extrapolate(strong: Tensor, weaks: readonly WeightedWeak[]): Ten
   const size = rowSize(strong);
   if (weaks.length === 1) {
     const { weight, denoised } = weaks[0];
+    if (weight === 1) return strong;
     if (typeof weight === "number") return zip((s, weak) => weak + weight * (s - weak), strong, denoised);
     return map((s, i) => {
       const w = weight[Math.floor(i / size)];

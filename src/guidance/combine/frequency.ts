@@ -3,28 +3,41 @@ import type { Tensor } from "../../base/tensor.ts";
 import type { Combine } from "../guidance.ts";
 import { combineMethod, spaceOption } from "../method.ts";
 import { type Space, convertAt } from "../spaces.ts";
-import { numberList } from "../values.ts";
+import { choice, numberList } from "../values.ts";
 import { weightOfRow } from "../weight.ts";
 import { build, pyramid } from "./laplacian.ts";
 import { dot } from "../perRow.ts";
+
+/**
+ * What a level's difference is added to: "paper": strong_l + (w_l - 1)*g; "diffusers": weak_l + w_l*g. One where g is strong_l - weak_l,
+ * that is where its parallel part is kept whole.
+ */
+export type FrequencyForm = "paper" | "diffusers";
 
 export interface FrequencyOptions {
   /** What multiplies w - 1 at each level of detail, finest first; their number is the number of levels. */
   readonly factors: readonly number[];
   /** Share of the part along the strong prediction's level, one for all levels or one each. Default 1: all. */
   readonly parallel?: readonly number[];
+  /** Default "paper". */
+  readonly form?: FrequencyForm;
   readonly space?: Space;
 }
 
 /**
  * Frequency-decoupled guidance: another weight for each level of a Laplacian pyramid, for images [batch, channels, height, width].
  *
- *   w_l = 1 + factor_l (w - 1);     level l = weak_l + w_l (parallel_l along + across),  along and across the strong level
+ *   w_l = 1 + factor_l (w - 1);     level l = strong_l + (w_l - 1) (parallel_l along + across),  along and across the strong level
  *
- * Equal factors without parallel part are extrapolation. Sides that cannot be halved often enough are mirrored at their ends to the next
- * size that can, and cut again. Source: Sadat et al. 2025 (arXiv:2506.19713).
+ * Equal factors with the whole parallel part are extrapolation. Sides that cannot be halved often enough are mirrored at their ends to the next
+ * size that can, and cut again. Source: Sadat et al. 2025 (arXiv:2506.19713), Algorithm 2.
  */
-export function frequency({ factors, parallel = [1], space = "x0" }: FrequencyOptions): Combine {
+export function frequency({
+  factors,
+  parallel = [1],
+  form = "paper",
+  space = "x0",
+}: FrequencyOptions): Combine {
   return {
     method: "fdg",
     combine(pair, state) {
@@ -40,6 +53,7 @@ export function frequency({ factors, parallel = [1], space = "x0" }: FrequencyOp
           level,
           weak[l],
           parallel[Math.min(l, parallel.length - 1)],
+          form,
           (row) => 1 + factors[l] * (weightOfRow(pair.weight, row) - 1),
         ),
       );
@@ -48,8 +62,14 @@ export function frequency({ factors, parallel = [1], space = "x0" }: FrequencyOp
   };
 }
 
-/** weak + w (across + share * along), row by row. */
-function guidedLevel(strong: Tensor, weak: Tensor, share: number, weight: (row: number) => number): Tensor {
+/** strong + (w - 1) (across + share * along), row by row; or weak + w (...). */
+function guidedLevel(
+  strong: Tensor,
+  weak: Tensor,
+  share: number,
+  form: FrequencyForm,
+  weight: (row: number) => number,
+): Tensor {
   const size = strong.data.length / strong.shape[0];
   const data = new Float64Array(strong.data.length);
   for (let row = 0; row < strong.shape[0]; row++) {
@@ -57,8 +77,8 @@ function guidedLevel(strong: Tensor, weak: Tensor, share: number, weight: (row: 
     const g = Float64Array.from(c, (value, i) => value - u[i]);
     const squared = dot(c, c);
     const along = share === 1 || squared === 0 ? 0 : dot(g, c) / squared;
-    const w = weight(row);
-    for (let i = 0; i < size; i++) data[row * size + i] = u[i] + w * (g[i] + (share - 1) * along * c[i]);
+    const [base, w] = form === "paper" ? [c, weight(row) - 1] : [u, weight(row)];
+    for (let i = 0; i < size; i++) data[row * size + i] = base[i] + w * (g[i] + (share - 1) * along * c[i]);
   }
   return { data, shape: strong.shape };
 }
@@ -68,7 +88,7 @@ export const frequencyMethod = combineMethod({
   role: "combine",
   summary: "Frequency-decoupled guidance takes a larger weight for fine detail than for what is coarse.",
   formula:
-    "a Laplacian pyramid of both; each level weak_l + (1 + factors_l*(weight - 1))*(strong_l - weak_l)",
+    "a Laplacian pyramid of both; each level strong_l + factors_l*(weight - 1)*(parallel_l*along + across), along and across the strong level",
   needs: "images, and what the weak method needs",
   cost: "nothing beside the weak method",
   adds: { networks: 0, gradients: 0 },
@@ -90,6 +110,12 @@ export const frequencyMethod = combineMethod({
       unit: "numbers joined by |",
       default: [1] as readonly number[],
       values: numberList,
+    },
+    form: {
+      meaning: "what a level's difference is added to: the paper's strong level, or diffusers' weak one",
+      unit: "one of paper, diffusers",
+      default: "paper" as const,
+      values: choice("paper", "diffusers"),
     },
     space: spaceOption("x0", "what the pyramids are of"),
   },

@@ -1,0 +1,166 @@
+/** What holds for guidance methods in general; a row that is an exception to one says why. */
+export type Property =
+  /** At off it is bit for bit what it is without, at the same cost. */
+  | "off"
+  /** It goes to off without a jump. */
+  | "continuity"
+  /** Its effect is proportional to the distance of its strength from off. */
+  | "linear"
+  /** Predictions that do not differ, and gradients of 0, are left alone at every strength. */
+  | "identity"
+  /** It takes an interval of sigma. */
+  | "interval"
+  /** A row alone is the row of a batch, bit for bit. */
+  | "batch"
+  /** Each sample may have a strength of its own, and strengths may follow a schedule. */
+  | "weights"
+  /** Linear methods are the same in every space, others work in the one that they name. */
+  | "space";
+
+/** A way to write a method, and what it keeps to. */
+export interface Row {
+  /** Its spec, with $ for the strength; what follows its $ are its options. */
+  readonly spec: string;
+  /** A strength at which it acts. Default 3. */
+  readonly on?: number;
+  /** The spec without the method: what it is at off. Default: the strong prediction alone. */
+  readonly without?: string;
+  /** Which network gives the strong prediction where `without` is absent, and with which condition. Default: the condition. */
+  readonly strong?: "condition" | "null" | "unconditional";
+  /** The model has a separate unconditional network. */
+  readonly separate?: boolean;
+  /** The sampler's step that the evaluations begin with. Default 0. */
+  readonly step?: number;
+  /** The space it works in, where its options make it another than the method's. */
+  readonly space?: "any";
+  /** It has a memory that the second step sees. */
+  readonly remembers?: boolean;
+  /** How near predictions that do not differ are left alone. Default: bit for bit. */
+  readonly near?: number;
+  readonly skip?: Partial<Record<Property, string>>;
+}
+
+const AMOUNT = "it is one amount for the whole batch, at every noise level";
+const NOT_PROPORTIONAL = "a correction is no step away from a weak prediction";
+const OWN_FORMULA = "how the predictions meet is the method: its weight enters by its formula";
+
+/** Of every method of the catalogue, by name, at least one way to write it. */
+export const rows: Readonly<Record<string, readonly Row[]>> = {
+  // How the weak prediction is made.
+  cfg: [{ spec: "cfg:$" }, { spec: "cfg:$", separate: true }],
+  pag: [{ spec: "pag:$" }, { spec: "pag:$,kind=random-mask" }, { spec: "pag:$,kind=off-diagonal-mask,p=1" }],
+  autoguidance: [{ spec: "autoguidance:$" }],
+
+  // How the two meet. Conversions to another space and back round.
+  apg: [
+    combined("apg:$", { near: 1e-15 }),
+    combined("apg:$,eta=0.5,cap=0.7,momentum=-0.5", { near: 1e-15, remembers: true }),
+    combined("apg:$,form=diffusers", {
+      near: 1e-15,
+      skip: { continuity: "weak + w*g goes to weak + g; only w = 1 itself is the strong prediction" },
+    }),
+    combined("apg:$,form=comfyui", {
+      near: 1e-15,
+      skip: {
+        off: "it adds w*g to the strong prediction, so that no weight but 0 is off",
+        continuity: "no weight but 0 is off",
+      },
+    }),
+    combined("pag:$~apg", {
+      near: 1e-15,
+      skip: { space: "the space is an option of the way to combine: see the rows above" },
+    }),
+  ],
+  "apg-mix": [
+    combined("apg-mix:$", { step: 6, near: 1e-15 }),
+    combined("apg-mix:$", {
+      near: 1e-15,
+      space: "any",
+      skip: { continuity: "steps up to start have a weight of their own, early" },
+    }),
+  ],
+  cfgpp: [combined("cfgpp:$", { on: 0.6 })],
+  "cfg-zero": [
+    combined("cfg-zero:$,zeroSteps=0", { near: 1e-7 }),
+    combined("cfg-zero:$", {
+      near: 1e-7,
+      skip: {
+        continuity: "the first step has velocity 0 at every weight but 1",
+        identity: "the first step has velocity 0, whatever is predicted",
+      },
+    }),
+  ],
+  tcfg: [combined("tcfg:$", { near: 1e-13 })],
+  fdg: [
+    combined("fdg:$", { near: 1e-13, space: "any" }),
+    combined("fdg:$,parallel=0.3", { near: 1e-13 }),
+    combined("fdg:$,parallel=0.3,form=diffusers", {
+      near: 1e-13,
+      skip: { continuity: "weak + w*g goes to weak + g; only w = 1 itself is the strong prediction" },
+    }),
+  ],
+  mambo: [combined("mambo:$,alpha=0.5", { near: 1e-13 })],
+  "power-law": [combined("power-law:$", { near: 1e-13 })],
+  mimic: [
+    combined("mimic:$", {
+      on: 10,
+      near: 1e-12,
+      skip: { continuity: "it has the spread of weight 7 at every weight but 1" },
+    }),
+    combined("mimic:$,mimic=1", { near: 1e-12 }),
+    combined("mimic:$,mimic=1,spread=std", { near: 1e-12 }),
+  ],
+  adaptive: [combined("adaptive:$,threshold=0.9", { near: 1e-15, remembers: true })],
+
+  // Corrections.
+  rescale: [corrected("cfg:3+rescale:$", { on: 0.7, near: 1e-13 })],
+  energy: [corrected("cfg:3+energy:$", { on: 1, near: 1e-13 })],
+  "cfg-norm": [corrected("cfg:3+cfg-norm:$", { on: 1, near: 1e-13 })],
+  threshold: [
+    corrected("cfg:3+threshold:$", {
+      on: 0.9,
+      skip: { identity: "it looks at values, not at a difference: a prediction outside [-1, 1] is clipped" },
+    }),
+  ],
+  momentum: [
+    corrected("momentum:$", {
+      on: 0.5,
+      without: "none",
+      near: 1e-13,
+      remembers: true,
+    }),
+    corrected("cfg:3+momentum:$", { on: 0.5, near: 1e-13, remembers: true }),
+  ],
+  "epsilon-scaling": [
+    corrected("epsilon-scaling:$", {
+      on: 1.1,
+      without: "none",
+      skip: { identity: "it scales the predicted noise, whether or not predictions differ" },
+    }),
+  ],
+
+  // Gradients.
+  classifier: [
+    pushed("classifier:$", { strong: "null" }),
+    pushed("classifier:$", { strong: "unconditional", separate: true }),
+    pushed("classifier:$,base=condition"),
+    pushed("cfg:2+classifier:$", { without: "cfg:2" }),
+  ],
+};
+
+function combined(spec: string, row: Omit<Row, "spec"> = {}): Row {
+  return { spec, ...row, skip: { linear: OWN_FORMULA, ...row.skip } };
+}
+
+function corrected(spec: string, row: Omit<Row, "spec"> = {}): Row {
+  return {
+    spec,
+    without: "cfg:3",
+    ...row,
+    skip: { linear: NOT_PROPORTIONAL, weights: AMOUNT, ...row.skip },
+  };
+}
+
+function pushed(spec: string, row: Omit<Row, "spec"> = {}): Row {
+  return { spec, ...row, skip: { weights: "its scale is one number", ...row.skip } };
+}

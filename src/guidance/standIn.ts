@@ -1,0 +1,34 @@
+import type { Branch, Denoiser, Labels } from "../diffusion/denoiser.ts";
+import type { MethodSpec } from "./methods.ts";
+import type { GuidanceResources } from "./resources.ts";
+
+/** A model to explain guidance with. */
+export interface ExplainedModel {
+  readonly denoiser: Denoiser;
+  readonly resources: GuidanceResources;
+  /** What a network would compute for some branches, in evaluations of its plain self; undefined: it does not tell. */
+  plan?(from: Denoiser, branches: readonly Branch<Labels>[]): number | undefined;
+}
+
+/** A network that nobody asks. */
+const silent = (): Denoiser => ({
+  shape: [1],
+  denoise: () => Promise.reject(new Error("a stand-in predicts nothing")),
+});
+
+/**
+ * A model that offers everything that the methods may need, with one network that also predicts without its condition: what
+ * guidance asks for can be told without a model. Guides have the names that the specs give. A new resource of
+ * `GuidanceResources` has its stand-in here, so that the compiler asks for one.
+ */
+export function standInModel(specs: readonly MethodSpec[]): ExplainedModel {
+  const guides = specs.flatMap(({ guide }) => (typeof guide === "string" ? [guide] : []));
+  const resources: Required<Omit<GuidanceResources<Labels>, "unconditional">> = {
+    conditional: true,
+    nullCondition: true,
+    guides: Object.fromEntries([...guides, "first"].map((name) => [name, silent()])),
+    classifier: { logProbabilityGradient: () => Promise.reject(new Error("a stand-in has no gradient")) },
+    attention: true,
+  };
+  return { denoiser: silent(), resources };
+}

@@ -1,0 +1,31 @@
+import { type Visit, visitsOf } from "../diffusion/visits.ts";
+import { type Sampler, samplerByName } from "../diffusion/samplers/index.ts";
+import { karras } from "../diffusion/sigmas.ts";
+import type { ExplainedModel } from "../guidance/standIn.ts";
+import type { Sampling } from "./bundle.ts";
+import type { Model } from "./model.ts";
+
+/** A model as guidance is explained on it: its networks tell what several branches together really cost. */
+export function explainedModel({
+  denoiser,
+  resources,
+}: Pick<Model, "denoiser" | "resources">): ExplainedModel {
+  return {
+    denoiser,
+    resources,
+    plan(from, branches) {
+      const { plan } = from as Partial<Model["denoiser"]>;
+      return plan?.(branches, 1).evaluations;
+    },
+  };
+}
+
+/** The evaluations of a sampling, in order; null where the sampler decides by itself. */
+export async function plannedVisits(
+  { sampler: name, steps, sigmaMin: min, sigmaMax: max, rho }: Omit<Sampling, "start">,
+  options: Readonly<Record<string, unknown>> = {},
+): Promise<readonly Visit[] | null> {
+  const sampler: Sampler = samplerByName(name);
+  const sigmas = karras({ steps, min, max, rho });
+  return sampler.evaluations(steps) === null ? null : visitsOf(sampler.run, sigmas, options);
+}
