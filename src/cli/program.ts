@@ -301,7 +301,7 @@ after the other, or with --merge as branches beside the plain network), then --g
 ONNX file (opset 18 or the model's own, if higher); what a perturbation draws at random is a further input of the graph.
 
 Kinds: identity, soft-identity (u), uniform, random-mask (p, seed), off-diagonal-mask (p, seed), attention-dropout (p, seed),
-blur-queries (sigma, grid=HxW), zero-attention, skip-attention, skip-feed-forward, skip-block, shuffle-tokens (seed), and
+blur-queries (sigma, grid=HxW), zero-attention, skip-attention, skip-feed-forward, skip-block, drop-blocks (p, seed), shuffle-tokens (seed), and
 weight-noise (std, seed, weights); all but the last take layers=down|mid|up|NAME|INDEX|all and attention=self|cross|any.
 
 Examples:

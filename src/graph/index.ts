@@ -29,6 +29,7 @@ export {
   type Drawn,
   drawRandomInputs,
   type FixedMask,
+  gatesInput,
   type LayerSelection,
   mapOutput,
   perturb,

@@ -9,6 +9,7 @@ import { identity, softIdentity } from "./perturb/identity.ts";
 import { insideFused } from "./perturb/insideFused.ts";
 import { attentionDropout, fixedMask, randomMask } from "./perturb/masks.ts";
 import {
+  type DropBlocks,
   type Perturbation,
   type ShuffleTokens,
   type Skip,
@@ -18,7 +19,7 @@ import {
 import { selectLayers } from "./perturb/selectLayers.ts";
 import { shuffleTokens } from "./perturb/shuffle.ts";
 import type { Edit, Site, Target } from "./perturb/site.ts";
-import { skipAttention, skipBlock, skipFeedForward, zeroAttention } from "./perturb/skip.ts";
+import { dropBlock, skipAttention, skipBlock, skipFeedForward, zeroAttention } from "./perturb/skip.ts";
 import { uniform } from "./perturb/uniform.ts";
 import { weightNoise } from "./perturb/weightNoise.ts";
 import { type Intercept, builderFor, declareInputs, replay } from "./replay.ts";
@@ -27,6 +28,7 @@ export { mapOutput, withAttentionMaps } from "./perturb/attentionMaps.ts";
 export type {
   AttentionDropout,
   BlurQueries,
+  DropBlocks,
   FixedMask,
   LayerSelection,
   Perturbation,
@@ -38,7 +40,7 @@ export type {
   WeightNoise,
 } from "./perturb/perturbation.ts";
 export { checkPerturbation, perturbationKey } from "./perturb/perturbation.ts";
-export { type Drawn, drawRandomInputs, randomInput } from "./perturb/randomInputs.ts";
+export { type Drawn, drawRandomInputs, gatesInput, randomInput } from "./perturb/randomInputs.ts";
 export { selectLayers } from "./perturb/selectLayers.ts";
 
 /**
@@ -64,7 +66,15 @@ function perturbingLayers(
   const sites = layers.flatMap((layer) => {
     const structure = found.layers[layer.index];
     const sizes = (): Sizes => attentionLayers(graph)[layer.index];
-    return sitesOf({ layer, structure, found, inputs: graph.inputs, builder, sizes }, how);
+    const target = { layer, structure, found, inputs: graph.inputs, builder, sizes };
+    if (how.kind === "drop-blocks") {
+      return dropBlock(
+        target,
+        how,
+        layers.map(({ index }) => index),
+      );
+    }
+    return sitesOf(target, how);
   });
   return interceptOf(sites);
 }
@@ -82,7 +92,7 @@ function interceptOf(sites: readonly Site[]): Intercept {
 type OfLayer = Exclude<Perturbation, WeightNoise>;
 
 /** Where a layer is changed. Of an attention that is one operator: inside, written out, unless its surroundings are changed. */
-function sitesOf(target: Target, how: OfLayer): readonly Site[] {
+function sitesOf(target: Target, how: Exclude<OfLayer, DropBlocks>): readonly Site[] {
   switch (how.kind) {
     case "zero-attention":
       return zeroAttention(target);
@@ -101,7 +111,7 @@ function sitesOf(target: Target, how: OfLayer): readonly Site[] {
   }
 }
 
-function siteOf(target: Target, how: Exclude<OfLayer, Skip | ShuffleTokens>): Site {
+function siteOf(target: Target, how: Exclude<OfLayer, Skip | DropBlocks | ShuffleTokens>): Site {
   switch (how.kind) {
     case "identity":
       return identity(target);
@@ -136,7 +146,7 @@ export function perturb(graph: Graph, how: Perturbation): Graph {
 
 /** Kinds that change what surrounds an attention. */
 const surrounding: ReadonlySet<string> = new Set([
-  ...["zero-attention", "skip-attention", "skip-feed-forward", "skip-block", "shuffle-tokens"],
+  ...["zero-attention", "skip-attention", "skip-feed-forward", "skip-block", "drop-blocks", "shuffle-tokens"],
 ]);
 
 /** `perturbing` of a graph whose fused operators were written out, with the layers chosen by the names they had before. */

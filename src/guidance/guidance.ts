@@ -27,14 +27,26 @@ export interface Term<C> {
   /** Where the weak prediction comes from; absent: the denoiser of the strong prediction. */
   readonly from?: Denoiser<C>;
   /**
-   * What the weak prediction is compared with, asked of the strong prediction's denoiser; absent: the strong prediction. The
+   * What the weak prediction is compared with, asked of the same denoiser as it; absent: the strong prediction. The
    * difference is added to the strong one all the same (SEG beside CFG compares unconditional predictions).
    */
   reference?(strong: Branch<C>, moment: Moment): Branch<C>;
-  /** The sample that the weak prediction is of, made from the strong prediction; absent: x itself. */
-  degrade?(moment: Moment, strong: Prediction, branch: Branch<C>): Promise<Tensor> | Tensor;
+  /**
+   * The sample y that the weak denoiser is asked about; absent: x itself. The noise found in y is then taken from x: the weak
+   * prediction is x - (y - D(y)).
+   */
+  degrade?(moment: Moment, compared: Compared<C>): Promise<Tensor> | Tensor;
+  /** What is made of the weak denoiser's answer, beside what it is compared with; absent: nothing. Rows are independent. */
+  finish?(answer: Tensor, compared: Tensor): Tensor;
   /** How the two predictions meet; absent: by extrapolation. */
   readonly combine?: Combine;
+}
+
+/** What a weak prediction is compared with, and how it was asked for. */
+export interface Compared<C> {
+  readonly prediction: Prediction;
+  readonly from: Denoiser<C>;
+  readonly branch: Branch<C>;
 }
 
 /** A pair of predictions of x0, and how far the strong one is to move away from the weak one. */

@@ -71,7 +71,7 @@ export function guide<C>(
       [
         { from, branch },
         ...asked.map((term) => wantedOf(term, branch, now)),
-        ...compared.map((term) => ({ from, branch: term.reference!(branch, now) })),
+        ...compared.map((term) => ({ from: term.from, branch: term.reference!(branch, now) })),
       ],
       x,
       sigma,
@@ -83,24 +83,29 @@ export function guide<C>(
       compared.map((term, i): [unknown, Prediction] => [term, others[asked.length + i]]),
     );
 
-    // Predictions of what the strong one was made into.
+    // Predictions of what others were made into.
     for (const term of active) {
       if (!term.degrade) continue;
-      const degraded = await term.degrade(now, strong, branch);
+      const degraded = await term.degrade(now, {
+        prediction: references.get(term) ?? strong,
+        ...(term.reference ? { from: term.from, branch: term.reference(branch, now) } : { from, branch }),
+      });
       const { predictions, evaluations } = await ask([wantedOf(term, branch, now)], degraded, sigma);
       count.networks += evaluations;
-      weaks.set(term, predictions[0]);
+      weaks.set(
+        term,
+        map((value, i) => value + (x.data[i] - degraded.data[i]), predictions[0]),
+      );
     }
 
     // Away from the weak ones.
     let denoised: Prediction = meet(
       now,
       strong,
-      active.map((term) => ({
-        ...term,
-        prediction: weaks.get(term)!,
-        compared: references.get(term) ?? strong,
-      })),
+      active.map((term) => {
+        const [weak, compared] = [weaks.get(term)!, references.get(term) ?? strong];
+        return { ...term, prediction: term.finish?.(weak, compared) ?? weak, compared };
+      }),
       memory,
     );
 

@@ -10,6 +10,7 @@ export type {
   Base,
   Change,
   Combine,
+  Compared,
   ComposeOptions,
   Guidance,
   Moment,
@@ -38,6 +39,18 @@ export type { CfgOptions } from "./weak/condition.ts";
 export { cfg } from "./weak/condition.ts";
 export type { PagOptions } from "./weak/perturbedAttention.ts";
 export { pag } from "./weak/perturbedAttention.ts";
+export type { Damage, SelfAutoguidanceOptions } from "./weak/selfAutoguidance.ts";
+export { selfAutoguidance } from "./weak/selfAutoguidance.ts";
+export type { SlgOptions } from "./weak/skipLayers.ts";
+export { slg } from "./weak/skipLayers.ts";
+export type { SegOptions } from "./weak/smoothedEnergy.ts";
+export { seg } from "./weak/smoothedEnergy.ts";
+export type { StgMode, StgOptions } from "./weak/spatiotemporal.ts";
+export { stg } from "./weak/spatiotemporal.ts";
+export type { S2Options } from "./weak/stochasticBlocks.ts";
+export { s2 } from "./weak/stochasticBlocks.ts";
+export type { TpgOptions } from "./weak/tokenPerturbation.ts";
+export { tpg } from "./weak/tokenPerturbation.ts";
 export type { AutoguidanceOptions } from "./weak/weakerNetwork.ts";
 export { autoguidance } from "./weak/weakerNetwork.ts";
 export type { Weight, WeightSchedule } from "./weight.ts";

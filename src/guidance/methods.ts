@@ -16,16 +16,28 @@ import { powerLawMethod } from "./combine/powerLaw.ts";
 import { tangentialMethod } from "./combine/tangential.ts";
 import type { Method } from "./method.ts";
 import { classifierMethod } from "./push/classifier.ts";
-import { autoguidanceMethod } from "./weak/weakerNetwork.ts";
 import { cfgMethod } from "./weak/condition.ts";
 import { pagMethod } from "./weak/perturbedAttention.ts";
+import { selfAutoguidanceMethod } from "./weak/selfAutoguidance.ts";
+import { slgMethod } from "./weak/skipLayers.ts";
+import { segMethod } from "./weak/smoothedEnergy.ts";
+import { stgMethod } from "./weak/spatiotemporal.ts";
+import { s2Method } from "./weak/stochasticBlocks.ts";
+import { tpgMethod } from "./weak/tokenPerturbation.ts";
+import { autoguidanceMethod } from "./weak/weakerNetwork.ts";
 
 /** Every guidance method, in the order in which help lists them: what `parseGuidance` accepts, and what the docs are made from. */
 const catalogue: readonly Method[] = [
   // How the weak prediction is made.
   cfgMethod,
   pagMethod,
+  segMethod,
+  slgMethod,
+  stgMethod,
+  tpgMethod,
+  s2Method,
   autoguidanceMethod,
+  selfAutoguidanceMethod,
   // How the two meet.
   apgMethod,
   apgMixMethod,

@@ -72,6 +72,14 @@ export const probability: ValueKind<number> = {
   write: String,
 };
 
+/** Probabilities joined by "|". */
+export const probabilityList: ValueKind<readonly number[]> = {
+  wanted: 'a probability from 0 to 1, or some joined by "|"',
+  read: (text) => numberList.read(text),
+  holds: (value): value is readonly number[] => numberList.holds(value) && value.every(probability.holds),
+  write: (values) => values.join("|"),
+};
+
 /** Numbers joined by "|". */
 export const numberList: ValueKind<readonly number[]> = {
   wanted: 'finite numbers joined by "|"',
@@ -79,6 +87,20 @@ export const numberList: ValueKind<readonly number[]> = {
   holds: (value): value is readonly number[] =>
     Array.isArray(value) && value.length > 0 && value.every(isFinite),
   write: (values) => values.join("|"),
+};
+
+export const nonNegative: ValueKind<number> = {
+  wanted: "a finite number from 0",
+  read: readNumber,
+  holds: (value): value is number => isFinite(value) && value >= 0,
+  write: String,
+};
+
+export const positiveOrInf: ValueKind<number> = {
+  wanted: "a number above 0, or inf",
+  read: (text) => (text === "inf" ? Infinity : readNumber(text)),
+  holds: (value): value is number => value === Infinity || (isFinite(value) && value > 0),
+  write: (value) => (value === Infinity ? "inf" : String(value)),
 };
 
 export const wholeNumber: ValueKind<number> = {

@@ -13,7 +13,15 @@ import { softmax } from "../ops/normalise.ts";
 import { reshape, swapLast, transpose } from "../ops/reshape.ts";
 import { nodeRuntime } from "../../runtime/node.ts";
 import type { RuntimeTensor } from "../../runtime/runtime.ts";
-import { type Perturbation, mapOutput, perturb, randomInput, withAttentionMaps } from "../perturb.ts";
+import {
+  type DropBlocks,
+  type Perturbation,
+  gatesInput,
+  mapOutput,
+  perturb,
+  randomInput,
+  withAttentionMaps,
+} from "../perturb.ts";
 import type { Value } from "../value.ts";
 import { gaussianMatrix, kernelSize } from "./blur.ts";
 
@@ -346,6 +354,27 @@ describe("a transformer", () => {
     expect(shuffled(order)).toBeAllClose(want, { abs: 1e-6 });
   });
 
+  test("drops the blocks whose number is 1: one graph for every choice", () => {
+    const how: DropBlocks = { kind: "drop-blocks", layers: "all", p: 0.5 };
+    const graph = perturb(plain, how);
+    const gates = gatesInput([0, 1], how);
+    expect(graph.inputs.map(({ name, shape }) => ({ name, shape }))).toContainEqual({
+      name: gates,
+      shape: [2],
+    });
+    const dropping = (...data: number[]): number[] => outputOf(graph, { x, [gates]: { data, shape: [2] } });
+    expect(dropping(0, 0)).toBeAllClose(wanted(), { abs: 1e-12 });
+    expect(dropping(1, 0)).toBeAllClose(wanted("block.0"), { abs: 1e-12 });
+    expect(dropping(0, 1)).toBeAllClose(wanted("block.1"), { abs: 1e-12 });
+    expect(dropping(1, 1)).toBeAllClose(x, { abs: 1e-12 });
+    // Of one chosen block only that one has a number.
+    const one = perturb(plain, { ...how, layers: ["blocks.1"] });
+    const gate = { data: [1], shape: [1] };
+    expect(outputOf(one, { x, [gatesInput([1], how)]: gate })).toBeAllClose(wanted("block.1"), {
+      abs: 1e-12,
+    });
+  });
+
   test("of attentions without feed-forward layers has a block for each", () => {
     const stack = (blocks: readonly number[]): Graph =>
       trace({ x: { shape: [2, 6, 8] } }, ({ x: h }) => ({
@@ -356,7 +385,7 @@ describe("a transformer", () => {
   });
 
   test("whose attention is added to nothing has no block", () => {
-    for (const kind of ["skip-block", "skip-attention", "zero-attention", "shuffle-tokens"])
+    for (const kind of ["skip-block", "skip-attention", "zero-attention", "drop-blocks", "shuffle-tokens"])
       expect(() => perturb(bare(), only({ kind }))).toThrow(
         "have no boundaries: choose another layer or kind",
       );

@@ -34,6 +34,10 @@ describe("a perturbation", () => {
       { kind: "identity", layers: "all", attention: "both" },
       '"attention" of a perturbation of kind "identity"',
     ],
+    [
+      { kind: "drop-blocks", layers: "all", p: -0.1 },
+      '"p" of a perturbation of kind "drop-blocks" is a probability',
+    ],
     [{ kind: "weight-noise", std: -1 }, '"std"'],
     [{ kind: "weight-noise", std: 1, layers: "all" }, 'has no option "layers"; it has: std, seed, weights'],
   ])("%o is refused", (how, message) => {

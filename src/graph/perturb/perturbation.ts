@@ -39,6 +39,8 @@ export type FixedMask = Pick<Constant, "shape"> & { readonly data: ArrayLike<num
  * skip-attention      the attention module gives its input (LayerSkipConfig(skip_ff=False) of diffusers)
  * skip-feed-forward   the feed-forward module behind the attention gives its input
  * skip-block          the whole block gives its input (SLG; STG-R, arXiv:2411.18664)
+ * drop-blocks         a share p of the chosen blocks, but at least one, give their input; which ones is drawn (S^2-Guidance,
+ *                     arXiv:2508.12880)
  * shuffle-tokens      the tokens that enter the block in random order (TPG, arXiv:2506.10036)
  * weight-noise        w + std * (standard deviation of w) * normal noise, for chosen weights
  *
@@ -54,6 +56,7 @@ export type Perturbation =
   | (OfLayers & { readonly kind: "mask"; readonly masks: Readonly<Record<string, FixedMask>> })
   | BlurQueries
   | Skip
+  | DropBlocks
   | ShuffleTokens
   | WeightNoise;
 
@@ -81,6 +84,14 @@ export interface Skip extends OfLayers {
   readonly kind: "zero-attention" | "skip-attention" | "skip-feed-forward" | "skip-block";
 }
 
+export interface DropBlocks extends OfLayers {
+  readonly kind: "drop-blocks";
+  /** Share of the chosen blocks, in [0, 1]; 0 is off. Default 0.1. */
+  readonly p?: number;
+  /** Default 0. Which blocks are dropped depends on (seed, sigma) and is the same for every row of the batch. */
+  readonly seed?: number;
+}
+
 export interface ShuffleTokens extends OfLayers {
   readonly kind: "shuffle-tokens";
   readonly seed?: number;
@@ -99,6 +110,8 @@ export type PerturbationKind = Perturbation["kind"];
 
 /** Probability where none is given. */
 export const DEFAULT_P = 0.25;
+/** Share of dropped blocks where none is given. */
+export const DEFAULT_DROPPED = 0.1;
 
 interface Option {
   readonly wanted: string;
@@ -170,6 +183,7 @@ const kinds: Readonly<Record<PerturbationKind, Readonly<Record<string, Option>>>
   "skip-attention": chosen,
   "skip-feed-forward": chosen,
   "skip-block": chosen,
+  "drop-blocks": { ...chosen, p, seed },
   "shuffle-tokens": { ...chosen, seed },
   "weight-noise": {
     std: {

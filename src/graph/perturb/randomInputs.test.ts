@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { NamedType } from "../graph.ts";
-import type { AttentionDropout, RandomMask, ShuffleTokens } from "./perturbation.ts";
-import { drawRandomInputs, randomInput } from "./randomInputs.ts";
+import type { AttentionDropout, DropBlocks, RandomMask, ShuffleTokens } from "./perturbation.ts";
+import { drawRandomInputs, gatesInput, randomInput } from "./randomInputs.ts";
 
 const layer = { index: 3, name: "mid/attention" };
 const mask: RandomMask = { kind: "random-mask", layers: "all", p: 0.3, seed: 2 };
@@ -51,4 +51,44 @@ test("an order of tokens is a permutation, anew at each noise level", () => {
   expect([...first].sort((a, b) => a - b)).toEqual(Array.from({ length: tokens }, (_, i) => i));
   expect(again).toEqual(first);
   expect(other).not.toEqual(first);
+});
+
+describe("dropped blocks", () => {
+  const layers = [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37];
+  const dropped = (how: Partial<DropBlocks>, sigma: number, of = layers): number[] => {
+    const name = gatesInput(of, { kind: "drop-blocks", layers: "all", ...how });
+    const feeds = drawRandomInputs([{ name, dtype: "float32", shape: [of.length] }], sigma);
+    expect(feeds[name].shape).toEqual([of.length]);
+    return Array.from(feeds[name].data, Number);
+  };
+  const count = (gates: readonly number[]): number => gates.reduce((a, b) => a + b);
+
+  test("are a share of all, rounded, but at least one unless the share is 0", () => {
+    for (const [p, want] of [
+      [0, 0],
+      [0.01, 1],
+      [0.1, 1],
+      [0.25, 3],
+      [0.5, 6],
+      [1, 12],
+    ])
+      expect(count(dropped({ p }, 1))).toBe(want);
+    expect(count(dropped({}, 1))).toBe(1);
+    expect(new Set(dropped({ p: 0.5 }, 1))).toEqual(new Set([0, 1]));
+  });
+
+  test("depend on seed and sigma, and on nothing else", () => {
+    const first = dropped({ p: 0.5 }, 0.7);
+    expect(dropped({ p: 0.5 }, 0.7)).toEqual(first);
+    expect(dropped({ p: 0.5 }, 0.8)).not.toEqual(first);
+    expect(dropped({ p: 0.5, seed: 1 }, 0.7)).not.toEqual(first);
+  });
+
+  test("are each as often as the others", () => {
+    const draws = 2000;
+    const hits = layers.map(() => 0);
+    for (let i = 1; i <= draws; i++) dropped({ p: 0.25 }, i).forEach((gate, at) => (hits[at] += gate));
+    // Standard error sqrt(0.25 * 0.75 / 2000) = 0.0097.
+    for (const hit of hits) expect(Math.abs(hit / draws - 0.25)).toBeLessThan(4.5 * 0.0097);
+  });
 });

@@ -2,7 +2,14 @@ import { philox } from "../../base/philox.ts";
 import { sizeOf } from "../../base/tensor.ts";
 import type { AttentionLayer } from "../attention.ts";
 import type { NamedType } from "../graph.ts";
-import { type AttentionDropout, DEFAULT_P, type RandomMask, type ShuffleTokens } from "./perturbation.ts";
+import {
+  type AttentionDropout,
+  DEFAULT_DROPPED,
+  DEFAULT_P,
+  type DropBlocks,
+  type RandomMask,
+  type ShuffleTokens,
+} from "./perturbation.ts";
 
 /** Kinds whose graphs have random inputs, and what these hold. */
 const drawn = {
@@ -24,10 +31,18 @@ export function randomInput(
   return `${drawn[how.kind]}/${how.kind}${p}/${how.seed ?? 0}/${index}/${name}`;
 }
 
+/** The name of the input that tells which blocks are dropped, of the layers with these indices: "gates/drop-blocks/0.1/0/2,5,9". */
+export function gatesInput(layers: readonly number[], { p = DEFAULT_DROPPED, seed = 0 }: DropBlocks): string {
+  return `gates/drop-blocks/${p}/${seed}/${layers.join(",")}`;
+}
+
 const maskName = /^mask\/(random-mask|off-diagonal-mask|attention-dropout)\/([^/]+)\/(\d+)\/(\d+)\//;
 const orderName = /^order\/shuffle-tokens\/(\d+)\/(\d+)\//;
+const gatesName = /^gates\/drop-blocks\/([^/]+)\/(\d+)\//;
+/** What is drawn for all layers together has the place behind those of layers. */
+const ALL_LAYERS = 1023;
 
-/** A mask as float32 [1, 1, queries, keys], 1 where hidden; an order as int64 [tokens]. */
+/** A mask as float32 [1, 1, queries, keys], 1 where hidden; an order as int64 [tokens]; gates as float32 [layers], 1 if dropped. */
 export interface Drawn {
   readonly data: Float32Array | BigInt64Array;
   readonly shape: readonly number[];
@@ -51,6 +66,12 @@ export function drawRandomInputs(inputs: readonly NamedType[], sigma: number): R
     if (order) {
       const [, seed, layer] = order;
       feeds[name] = { data: drawOrder(streamOf(Number(seed), Number(layer), sigma), dims[0]), shape: dims };
+    }
+    const gates = gatesName.exec(name);
+    if (gates) {
+      const [, p, seed] = gates;
+      const stream = streamOf(Number(seed), ALL_LAYERS, sigma);
+      feeds[name] = { data: drawGates(stream, dims[0], Number(p)), shape: dims };
     }
   }
   return feeds;
@@ -79,6 +100,15 @@ function drawOrder(stream: Stream, tokens: number): BigInt64Array {
     [order[i], order[j]] = [order[j], order[i]];
   }
   return order;
+}
+
+/** A share p of the layers, rounded, but at least one unless p is 0; each choice is equally likely. */
+function drawGates(stream: Stream, layers: number, p: number): Float32Array {
+  const dropped = p === 0 ? 0 : Math.max(1, Math.round(p * layers));
+  const order = drawOrder(stream, layers);
+  const gates = new Float32Array(layers);
+  for (let i = 0; i < dropped; i++) gates[Number(order[i])] = 1;
+  return gates;
 }
 
 /** The bits of sigma as float32: a whole number that tells noise levels apart. */

@@ -1,9 +1,12 @@
 import { UsageError } from "../../base/errors.ts";
 import { type Residual, type Span, attentionSpan, blockAround, residualsOf } from "../attention/blocks.ts";
-import { add, mul, sub } from "../ops/elementwise.ts";
+import { add, greater, mul, sub, where } from "../ops/elementwise.ts";
+import { slice } from "../ops/indexing.ts";
 import { expand, reshape } from "../ops/reshape.ts";
 import { sameShape } from "../shapes.ts";
 import type { Value } from "../value.ts";
+import type { DropBlocks } from "./perturbation.ts";
+import { gatesInput } from "./randomInputs.ts";
 import { type At, type Site, type Target, imageFlags, imagePart } from "./site.ts";
 
 /** The attention module gives zero; what is added to its result passes. Where the sum is inside the module, that is zero too. */
@@ -36,6 +39,22 @@ export function skipBlock(target: Target): readonly Site[] {
     const span = blockAround(structure, residual, found);
     return { node: producerOf(target, span), edit: (at) => [inputOf(target, span, "the block", at)] };
   });
+}
+
+/** `skipBlock` where a number is 1, which is the layer's among those of an input. */
+export function dropBlock(target: Target, how: DropBlocks, chosen: readonly number[]): readonly Site[] {
+  const { layer, builder } = target;
+  const name = gatesInput(chosen, how);
+  return skipBlock(target).map(({ node, edit }) => ({
+    node,
+    edit: (at) => {
+      const gates = builder.findInput(name) ?? builder.input(name, "float32", [chosen.length]);
+      const place = chosen.indexOf(layer.index);
+      const dropped = greater(slice(gates, [{ axis: 0, start: place, end: place + 1 }]), 0.5);
+      const [input] = edit(at);
+      return at.compute(at.inputs).map((output) => where(dropped, input, output));
+    },
+  }));
 }
 
 /** What enters the block of the image's stream, and what leaves it. */

@@ -5,7 +5,7 @@ import { everywhere } from "../interval.ts";
 import type { Interval } from "../interval.ts";
 import { intervalOption, scaleOption, weakMethod } from "../method.ts";
 import { weightOf } from "../schedules.ts";
-import { choice, layerSelection, probability, wholeNumber } from "../values.ts";
+import { choice, layerSelection, probability, probabilityList, wholeNumber } from "../values.ts";
 import type { Weight } from "../weight.ts";
 
 export interface PerturbedOptions {
@@ -37,7 +37,9 @@ export interface PagOptions {
   /** Which self-attention layers are perturbed. */
   readonly layers: LayerSelection;
   /** What replaces their attention map; default: "identity". */
-  readonly kind?: "identity" | "random-mask" | "off-diagonal-mask";
+  readonly kind?: "identity" | "soft-identity" | "uniform" | "random-mask" | "off-diagonal-mask";
+  /** Share u of the identity in (1 - u) A + u I, in [0, 1]: one number, or one for each head; for "soft-identity". Default 0.5. */
+  readonly u?: number | readonly number[];
   /** Probability of masking a logit, in [0, 1]; for the two masks. */
   readonly p?: number;
   /** Seed of the masks. */
@@ -51,7 +53,7 @@ export interface PagOptions {
  *
  * The condition is the guided prediction's, so it works without one. Cost: 1 more evaluation where it acts; less where
  * the denoiser shares the layers before the first perturbed one.
- * Source: Ahn et al. 2024 (arXiv:2403.17377), Eqs. 13 and 14.
+ * Source: Ahn et al. 2024 (arXiv:2403.17377), Eqs. 13 and 14; the soft identity, by head: Ahn et al. 2025 (arXiv:2506.10978).
  */
 export function pag<C>({ scale, interval, ...how }: PagOptions): Term<C> {
   return perturbed({ method: "pag", weight: scale + 1, interval, perturbation: perturbationOf(how) });
@@ -60,10 +62,20 @@ export function pag<C>({ scale, interval, ...how }: PagOptions): Term<C> {
 function perturbationOf({
   layers,
   kind = "identity",
+  u = 0.5,
   p,
   seed,
 }: Omit<PagOptions, "scale" | "interval">): Perturbation {
-  return kind === "identity" ? { kind, layers } : { kind, layers, p, seed };
+  switch (kind) {
+    case "identity":
+    case "uniform":
+      return { kind, layers };
+    case "soft-identity":
+      return { kind, layers, u: typeof u !== "number" && u.length === 1 ? u[0] : u };
+    case "random-mask":
+    case "off-diagonal-mask":
+      return { kind, layers, p, seed };
+  }
 }
 
 /** Which layers are perturbed, as an option. */
@@ -85,7 +97,7 @@ export const pagMethod = weakMethod({
   adds: { networks: 1, gradients: 0 },
   when: "Structure without a label, and beside CFG.",
   published: "3, at every step, in the middle block",
-  source: "Ahn et al. 2024, arXiv:2403.17377",
+  source: "Ahn et al. 2024, arXiv:2403.17377; soft-identity: Ahn et al. 2025, arXiv:2506.10978",
   space: "any",
   strength: "scale",
   off: 0,
@@ -94,10 +106,19 @@ export const pagMethod = weakMethod({
     interval: intervalOption,
     layers: layersOption,
     kind: {
-      meaning: "what replaces the attention map: the identity, or the map with logits masked at random",
-      unit: "one of identity, random-mask, off-diagonal-mask",
+      meaning:
+        "what replaces the attention map A: the identity, (1-u)*A + u*identity, equal attention to all, or A with logits masked at random",
+      unit: "one of identity, soft-identity, uniform, random-mask, off-diagonal-mask",
       default: "identity" as const,
-      values: choice("identity", "random-mask", "off-diagonal-mask"),
+      values: choice("identity", "soft-identity", "uniform", "random-mask", "off-diagonal-mask"),
+    },
+    u: {
+      meaning:
+        "share of the identity; only for soft-identity: 0 is off, 1 the identity; one for all heads, or one for each joined by |",
+      unit: "share, 0 to 1",
+      default: [0.5] as readonly number[],
+      only: ["kind", ["soft-identity"]],
+      values: probabilityList,
     },
     p: {
       meaning:
