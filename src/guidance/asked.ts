@@ -81,11 +81,12 @@ function ofTerm<C>(
   now: Moment,
 ): AskedPrediction<C>[] {
   const degraded = term.degrade !== undefined;
-  const weak = { from: term.from ?? from, branch: term.weak(strong, now), term: index, degraded };
+  const own = term.from ?? from;
+  const weak = { from: own, branch: term.weak(strong, now), term: index, degraded };
   const reference = term.reference?.(strong, now);
   return [
     { ...weak, role: "weak" },
-    ...(reference ? [{ role: "reference" as const, from, branch: reference, term: index }] : []),
+    ...(reference ? [{ role: "reference" as const, from: own, branch: reference, term: index }] : []),
   ];
 }
 

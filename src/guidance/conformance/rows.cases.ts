@@ -48,8 +48,29 @@ const OWN_FORMULA = "how the predictions meet is the method: its weight enters b
 export const rows: Readonly<Record<string, readonly Row[]>> = {
   // How the weak prediction is made.
   cfg: [{ spec: "cfg:$" }, { spec: "cfg:$", separate: true }],
-  pag: [{ spec: "pag:$" }, { spec: "pag:$,kind=random-mask" }, { spec: "pag:$,kind=off-diagonal-mask,p=1" }],
+  pag: [
+    { spec: "pag:$" },
+    { spec: "pag:$,kind=soft-identity,u=0|1|0.5" },
+    { spec: "pag:$,kind=uniform" },
+    { spec: "pag:$,kind=random-mask" },
+    { spec: "pag:$,kind=off-diagonal-mask,p=1" },
+  ],
+  seg: [
+    { spec: "seg:$,form=strong" },
+    { spec: "seg:$,sigma=1.5" },
+    { spec: "cfg:2+seg:$", without: "cfg:2" },
+    { spec: "cfg:2+seg:$", without: "cfg:2", separate: true },
+  ],
+  slg: [{ spec: "slg:$" }, { spec: "slg:$,kind=skip-attention" }, { spec: "slg:$,kind=skip-feed-forward" }],
+  stg: [{ spec: "stg:$" }, { spec: "stg:$,mode=attention" }],
+  tpg: [{ spec: "tpg:$" }],
+  s2: [{ spec: "s2:$" }],
   autoguidance: [{ spec: "autoguidance:$" }],
+  "self-autoguidance": [
+    { spec: "self-autoguidance:$" },
+    { spec: "self-autoguidance:$,damage=attention-dropout" },
+    { spec: "self-autoguidance:$,form=diffusers" },
+  ],
 
   // How the two meet. Conversions to another space and back round.
   apg: [
