@@ -101,7 +101,7 @@ export const selfAutoguidanceMethod = weakMethod({
     layers: {
       ...layersOption,
       meaning: `${layersOption.meaning}; only for attention-dropout`,
-      default: "all" as LayerSelection,
+      default: "all",
       only: ["damage", ["attention-dropout"]],
     },
     seed: {

@@ -54,7 +54,7 @@ export const s2Method = weakMethod({
   options: {
     scale: scaleOption("the paper's omega: 0 is off, above 0 guides", 0.25),
     interval: intervalOption,
-    layers: { ...blocksOption, default: "all" as LayerSelection },
+    layers: { ...blocksOption, default: "all" },
     p: {
       meaning: "share of these blocks that is dropped, rounded, but at least one",
       unit: "share, 0 to 1",
