@@ -74,6 +74,11 @@ export interface Prediction extends Tensor {
   /** The prediction whose noise (x - renoise)/sigma the sampler puts back instead of its own (CFG++). Absent: its own. */
   readonly renoise?: Tensor;
   /**
+   * Where the mean of the sampler's step is to move (Dhariwal & Nichol 2021, Algorithm 1): a step of that mean and of noise of
+   * variance v goes on to the noise level `to`, above 0, from mean + v * meanShift(mean, to). Absent: it stays.
+   */
+  readonly meanShift?: (mean: Tensor, to: number) => Promise<Tensor>;
+  /**
    * Of a network that learned the variance of DDPM's steps: how far, in ln variance, the noise of a step lies from the posterior's (0)
    * to beta_t (1), per element. Absent: the sampler's option decides.
    */

@@ -100,17 +100,37 @@ export interface Change<C> {
   change(branch: Branch<C>, moment: Moment): Branch<C>;
 }
 
+/** Where a push is asked for its gradient. */
+export interface PushMoment<C> extends Moment {
+  /** The one given to `guide`. */
+  readonly condition: C | null;
+  /** The strong prediction of x0 at (x, sigma), before anything moves it. */
+  predicted(): Promise<Tensor>;
+  /**
+   * J' cotangent with J = d predicted/dx: a gradient with respect to the prediction becomes one with respect to x. Counts as a
+   * gradient. Throws a UsageError where the network cannot be differentiated.
+   */
+  pullback(cotangent: Tensor): Promise<Tensor>;
+}
+
 /** Guidance by a gradient: the prediction of x0 moves by sigma^2 * scale * gradient. */
 export interface Push<C> {
   readonly method: string;
   /** 0 is off. */
-  readonly scale: number;
+  readonly scale: Weight;
   /** Outside it the push is off. */
   readonly interval: Interval;
-  /** Gradient of log p(y|x; sigma) with respect to x, of x's shape. The condition is the one given to `guide`. */
-  gradient(x: Tensor, sigma: number, condition: C | null): Promise<Tensor>;
+  /** Gradient of what is to grow, such as log p(y|x; sigma), with respect to x, of x's shape. Rows are independent. */
+  gradient(at: PushMoment<C>): Promise<Tensor>;
   /** Which prediction is pushed; absent: see `compose`. */
   readonly base?: Base;
+  /** Whether it brings the condition in by itself, so that alone it starts from the unconditional prediction. Default true. */
+  readonly conditions?: boolean;
+  /**
+   * The mean of the sampler's step moves, by its noise's variance * scale * gradient, instead of the prediction: "mean", with
+   * the gradient at the mean and at the next noise level; "x", with that at x. Only some samplers can. Absent: the prediction moves.
+   */
+  readonly shift?: "mean" | "x";
 }
 
 /** "condition": the conditional prediction. "null": the unconditional one, to which a push adds the condition. */
@@ -134,6 +154,8 @@ export interface Guidance<C> {
   readonly from?: Denoiser<C>;
   /** Whether it needs a sampler that can put back another prediction's noise. */
   readonly renoises: boolean;
+  /** Whether it needs a sampler that can move the mean of its steps. */
+  readonly shiftsMean: boolean;
   /** For people: "cfg:4+pag:3". */
   readonly label: string;
 }
@@ -154,7 +176,7 @@ export interface ComposeOptions<C> {
  *
  * and then the adjustments one after the other; by default combine_i = weak_i + w_i*(strong - weak_i). The order of terms and
  * pushes does not matter. The strong prediction is the conditional one, except that pushes alone start from the
- * unconditional one: a classifier then turns an unconditional network into a conditional one. A push's own `base`
+ * unconditional one if one brings the condition in: a classifier then turns an unconditional network into a conditional one. A push's own `base`
  * overrides that. Throws a UsageError if two pushes name different bases, or two terms put back noise.
  */
 export function compose<C>(parts: readonly Part<C>[], options: ComposeOptions<C> = {}): Guidance<C> {
@@ -176,6 +198,7 @@ export function compose<C>(parts: readonly Part<C>[], options: ComposeOptions<C>
     strong: (condition) => ({ condition: base === "null" ? null : condition }),
     from: base === "null" ? options.unconditional : undefined,
     renoises: renoising.length > 0,
+    shiftsMean: pushes.some(({ shift }) => shift !== undefined),
     label: options.label ?? (parts.map((part) => part.method).join("+") || "none"),
   };
 }
@@ -188,7 +211,8 @@ function baseOf<C>(terms: readonly Term<C>[], pushes: readonly Push<C>[]): Base 
     );
   }
   const [base] = named;
-  return base ?? (terms.length === 0 && pushes.length > 0 ? "null" : "condition");
+  const bringsCondition = pushes.some(({ conditions = true }) => conditions);
+  return base ?? (terms.length === 0 && bringsCondition ? "null" : "condition");
 }
 
 /** The guidance that changes nothing: the strong prediction alone. */

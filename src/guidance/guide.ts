@@ -1,6 +1,6 @@
 import { UsageError } from "../base/errors.ts";
 import type { Tensor } from "../base/tensor.ts";
-import { axpy, map, rowSize, sameKind } from "../base/tensor.ts";
+import { map, rowSize, sameKind } from "../base/tensor.ts";
 import type { Branch, Denoiser, Evaluate, Prediction } from "../diffusion/denoiser.ts";
 import { ask, sameWanted } from "./ask.ts";
 import type { Wanted } from "./ask.ts";
@@ -9,13 +9,14 @@ import { extrapolate } from "./combine/extrapolate.ts";
 import type { Guidance, Moment, Term } from "./guidance.ts";
 import { inInterval } from "./interval.ts";
 import { type Memory, memoryOf } from "./memory.ts";
+import { activePushes, alongGradients } from "./pushing.ts";
 import { type WeightNow, isOff, weightAt } from "./weight.ts";
 
 /** What was computed so far, per sample (per row of x). */
 export interface EvaluationCount {
   /** Predictions by networks: 1 for the strong one and 1 for each distinct weak one, of whatever size their network is. */
   readonly networks: number;
-  /** Gradients of classifiers. */
+  /** Gradients: of classifiers and scores, and each that is pulled back through a network. */
   readonly gradients: number;
 }
 
@@ -50,7 +51,6 @@ export function guide<C>(
   const from = guidance.from ?? denoiser;
   const terms = guidance.terms.map((term) => ({ ...term, from: term.from ?? from }));
   for (const term of terms) if (!canBeOff(term)) checkDiffers(term, from, guidance.strong(condition));
-  const pushes = guidance.pushes.filter((push) => push.scale !== 0);
   const memory = memoryOf([...terms.map(({ combine }) => combine), ...guidance.adjusts]);
 
   async function evaluate(x: Tensor, sigma: number, step?: number): Promise<Prediction> {
@@ -110,14 +110,11 @@ export function guide<C>(
     );
 
     // Along the gradients.
-    let pushed = false;
-    for (const push of pushes) {
-      if (!inInterval(sigma, push.interval)) continue;
-      const gradient = await push.gradient(x, sigma, condition);
-      count.gradients += 1;
-      denoised = { ...axpy(sigma * sigma * push.scale, gradient, denoised), ...renoiseOf(denoised) };
-      pushed = true;
-    }
+    const pushes = activePushes(guidance.pushes, now);
+    const pushing = { ...now, condition, branch, from, strong, count };
+    const { moved, meanShift } = await alongGradients(pushes, denoised, pushing);
+    const pushed = moved !== denoised;
+    denoised = moved;
 
     // Corrections.
     for (const adjust of guidance.adjusts) {
@@ -127,7 +124,7 @@ export function guide<C>(
       denoised = memory.run(adjust, (state) => adjust.adjust({ ...now, strong, denoised }, state));
       if (renoise && !denoised.renoise) denoised = { ...denoised, renoise };
     }
-    return denoised;
+    return meanShift ? { ...denoised, meanShift } : denoised;
   }
   return { evaluate, evaluations: count };
 }

@@ -22,25 +22,30 @@ export type WeightSpec =
 export const timeLeft = (sigma: number): number => 1 - (2 / Math.PI) * Math.atan(sigma);
 
 /** The weight that a spec describes; `off` is the spec's value that is off (0 for scales), which becomes 1. */
-export function weightOf(spec: WeightSpec, off = 1): Weight {
-  const shift = 1 - off;
+export const weightOf = (spec: WeightSpec, off = 1): Weight => strengthOf(spec, off, 1);
+
+/** The scale that a spec describes: 0 is off, there and here. */
+export const scaleOf = (spec: WeightSpec): Weight => strengthOf(spec, 0, 0);
+
+/** The strength that a spec describes, where `off` becomes `becomes`. */
+function strengthOf(spec: WeightSpec, off: number, becomes: number): Weight {
+  const shift = becomes - off;
   if (typeof spec === "number") return spec + shift;
+  const shaped = (weight: number, shape: (tau: number) => number): WeightSchedule => ({
+    at: (sigma) => becomes + (weight - off) * shape(timeLeft(sigma)),
+  });
   switch (spec.kind) {
     case "rows":
       return spec.weights.map((weight) => weight + shift);
     case "steps":
       return { at: (_, step) => spec.weights[Math.min(step, spec.weights.length - 1)] + shift };
     case "linear":
-      return shaped(spec.weight - off, (tau) => 2 * tau);
+      return shaped(spec.weight, (tau) => 2 * tau);
     case "cosine":
-      return shaped(spec.weight - off, (tau) => 1 - Math.cos(Math.PI * tau));
+      return shaped(spec.weight, (tau) => 1 - Math.cos(Math.PI * tau));
     case "beta":
-      return shaped(spec.weight - off, betaDensity(spec.a, spec.b));
+      return shaped(spec.weight, betaDensity(spec.a, spec.b));
   }
-}
-
-function shaped(excess: number, shape: (tau: number) => number): WeightSchedule {
-  return { at: (sigma) => 1 + excess * shape(timeLeft(sigma)) };
 }
 
 /** Density of Beta(a, b) for a, b >= 1. */

@@ -24,9 +24,9 @@ export function weightAt(weight: Weight, sigma: number, step: number, rows: numb
   return list;
 }
 
-/** Whether the weight is 1, for every row. */
-export function isOff(weight: WeightNow): boolean {
-  return typeof weight === "number" ? weight === 1 : weight.every((w) => w === 1);
+/** Whether the weight is 1 (or what else is off), for every row. */
+export function isOff(weight: WeightNow, off = 1): boolean {
+  return typeof weight === "number" ? weight === off : weight.every((w) => w === off);
 }
 
 export function weightOfRow(weight: WeightNow, row: number): number {

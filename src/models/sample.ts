@@ -7,6 +7,7 @@ import { type GeneratorName, type NoiseSource, noiseSource } from "../diffusion/
 import { type Sampler, samplerByName, samplers } from "../diffusion/samplers/index.ts";
 import { karras } from "../diffusion/sigmas.ts";
 import { buildGuidance } from "../guidance/build.ts";
+import type { Guidance } from "../guidance/guidance.ts";
 import { type EvaluationCount, guide } from "../guidance/guide.ts";
 import { mixtureOfData } from "../training/objectives/exactScore.ts";
 import type { Model } from "./model.ts";
@@ -64,7 +65,11 @@ export async function* sample(model: Model, options: SampleOptions): AsyncGenera
   const labels = labelsFor(model, options);
 
   const how = buildGuidance(guidance, model.resources);
+<<<<<<< HEAD
   checkRenoises(how, sampler);
+=======
+  checkSampler(how, sampler);
+>>>>>>> 7674418 (guidance: classifier guidance by DDPM's mean shift; scales of pushes follow schedules)
   const guided = guide(model.denoiser, labels, how, { seeds });
   const source = noiseSource(seeds, { generator: options.generator, brownian: options.brownian });
   const start = startAt(model, seeds, sampling.sigmaMax, source);
@@ -83,6 +88,7 @@ export async function* sample(model: Model, options: SampleOptions): AsyncGenera
   }
 }
 
+<<<<<<< HEAD
 /** Throws UsageError for guidance that puts back another prediction's noise, under a sampler that cannot. */
 export function checkRenoises(
   { renoises, label }: { renoises: boolean; label: string },
@@ -93,6 +99,21 @@ export function checkRenoises(
   throw new UsageError(
     `${label} puts back another prediction's noise, which the sampler ${sampler.name} cannot: use ${able.map(({ name }) => name).join(", ")}`,
   );
+=======
+/** Refuses a sampler that cannot do what the guidance asks of it. */
+function checkSampler(how: Guidance<Labels>, sampler: Sampler): void {
+  const asks = {
+    renoises: "puts back another prediction's noise",
+    shiftsMean: "moves the mean of the sampler's steps",
+  } as const;
+  for (const what of ["renoises", "shiftsMean"] as const) {
+    if (!how[what] || sampler[what]) continue;
+    const able = Object.values<Sampler>(samplers).filter((one) => one[what]);
+    throw new UsageError(
+      `${how.label} ${asks[what]}, which the sampler ${sampler.name} cannot: use ${able.map((one) => one.name).join(", ")}`,
+    );
+  }
+>>>>>>> 7674418 (guidance: classifier guidance by DDPM's mean shift; scales of pushes follow schedules)
 }
 
 /** The samples alone, without the steps. `onStep` hears of each step done. */

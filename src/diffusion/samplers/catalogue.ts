@@ -28,6 +28,8 @@ export interface Sampler {
   readonly stochastic: boolean;
   /** Whether it can put back another prediction's noise, as CFG++ wants (`Prediction.renoise`). */
   readonly renoises: boolean;
+  /** Whether it can move the mean of its steps, as classifier guidance's form=mean-shift wants (`Prediction.meanShift`). Default false. */
+  readonly shiftsMean?: boolean;
   /** Evaluations of the denoiser (NFE) over a grid of `steps` steps that ends at 0; null: it decides by itself. */
   evaluations(steps: number): number | null;
   /** Noises that it draws in a step. Default 1 where it is stochastic. */

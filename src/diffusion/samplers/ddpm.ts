@@ -4,7 +4,7 @@ import { axpy, map, zip } from "../../base/tensor.ts";
 import type { Evaluate, Prediction } from "../denoiser.ts";
 import type { Sigmas } from "../sigmas.ts";
 import { pairs } from "../sigmas.ts";
-import { addNoise, eulerStep } from "./sampler.ts";
+import { addNoise, eulerStep, shiftedMean } from "./sampler.ts";
 import type { NoiseSpan, SamplerOptions, Step } from "./sampler.ts";
 
 export interface DdpmOptions extends SamplerOptions {
@@ -49,7 +49,8 @@ export async function* ddpm(
     const mean = eulerStep(x, denoised, sigma, (next * next) / sigma);
     const isNoisy = next > 0 || noiseAtEnd === "as-before";
     const deviation = isNoisy ? deviationOf(denoised, sigma, next, variance) : 0;
-    x = addNoiseOf(mean, deviation, index, noise, { from: sigma, to: next });
+    const moved = await shiftedMean(mean, denoised, next, deviation);
+    x = addNoiseOf(moved, deviation, index, noise, { from: sigma, to: next });
   }
   return x;
 }

@@ -2,7 +2,7 @@ import type { Tensor } from "../../base/tensor.ts";
 import type { Evaluate } from "../denoiser.ts";
 import type { Sigmas } from "../sigmas.ts";
 import { pairs } from "../sigmas.ts";
-import { addNoise, eulerStep } from "./sampler.ts";
+import { addNoise, eulerStep, shiftedMean } from "./sampler.ts";
 import type { SamplerOptions, Step } from "./sampler.ts";
 
 export interface EulerAncestralOptions extends SamplerOptions {
@@ -28,10 +28,9 @@ export async function* eulerAncestral(
     const denoised = await denoise(x, sigma, index);
     yield { index, sigma, next, x, denoised };
     const { down, up } = ancestralSplit(sigma, next, eta);
-    x = addNoise(eulerStep(x, denoised, sigma, down), up * noiseScale, index, noise, {
-      from: sigma,
-      to: next,
-    });
+    const sd = up * noiseScale;
+    const mean = await shiftedMean(eulerStep(x, denoised, sigma, down), denoised, next, sd);
+    x = addNoise(mean, sd, index, noise, { from: sigma, to: next });
   }
   return x;
 }

@@ -33,6 +33,7 @@ export type { Sampler, SamplerOption } from "./catalogue.ts";
 export const samplers = {
   ddpm: entry(ddpm, {
     name: "ddpm",
+    shiftsMean: true,
     description: "DDPM's reverse process (Ho et al. 2020, Algorithm 2), on any grid of noise levels",
     order: 1,
     stochastic: true,
@@ -103,6 +104,7 @@ export const samplers = {
   }),
   "euler-ancestral": entry(eulerAncestral, {
     name: "euler-ancestral",
+    shiftsMean: true,
     description: 'Euler below the next noise level, then fresh noise up to it ("Euler a")',
     order: 1,
     stochastic: true,

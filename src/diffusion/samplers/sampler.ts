@@ -1,6 +1,6 @@
 import { UsageError } from "../../base/errors.ts";
 import type { Tensor } from "../../base/tensor.ts";
-import { axpby, axpy } from "../../base/tensor.ts";
+import { axpby, axpy, map } from "../../base/tensor.ts";
 import type { Evaluate, Prediction } from "../denoiser.ts";
 import type { Sigmas } from "../sigmas.ts";
 
@@ -59,6 +59,27 @@ export function eulerStep(x: Tensor, denoised: Prediction, from: number, to: num
   const { renoise } = denoised;
   if (renoise && to > 0) return axpy(to / from, axpy(-1, renoise, x), denoised);
   return axpby(to / from, x, 1 - to / from, denoised);
+}
+
+/**
+ * The mean of a step to level `to` whose noise has that deviation (one, or one per element), moved where the prediction says: mean + deviation^2 * shift.
+ * A step to 0 keeps its mean. Throws UsageError for a step without noise to a level above 0, which could not be moved at all.
+ */
+export async function shiftedMean(
+  mean: Tensor,
+  { meanShift }: Prediction,
+  to: number,
+  deviation: number | Tensor,
+): Promise<Tensor> {
+  if (!meanShift || to === 0) return mean;
+  if (deviation === 0) {
+    throw new UsageError(
+      "form=mean-shift moves the mean of a step by the variance of its noise, and this step adds none: give the sampler its noise (eta above 0), or take form=score",
+    );
+  }
+  const shift = await meanShift(mean, to);
+  if (typeof deviation === "number") return axpy(deviation * deviation, shift, mean);
+  return map((value, i) => value + deviation.data[i] ** 2 * shift.data[i], mean);
 }
 
 /** dx/dsigma = (x - D) / sigma */
