@@ -36,8 +36,15 @@ test.each<[string, readonly MethodSpec[]]>([
     "autoguidance:2.2,guide=ema-0.05/early",
     [{ method: "autoguidance", weight: 2.2, interval: everywhere, guide: "ema-0.05/early" }],
   ],
-  ["classifier", [{ method: "classifier", scale: 1, interval: everywhere }]],
-  ["classifier:2,base=null", [{ method: "classifier", scale: 2, interval: everywhere, base: "null" }]],
+  ["classifier", [{ method: "classifier", scale: 1, interval: everywhere, form: "score" }]],
+  [
+    "classifier:2,base=null",
+    [{ method: "classifier", scale: 2, interval: everywhere, base: "null", form: "score" }],
+  ],
+  [
+    "classifier:form=mean-shift",
+    [{ method: "classifier", scale: 1, interval: everywhere, form: "mean-shift", at: "mean" }],
+  ],
   ["cfg:4+pag:scale=3", [cfg4, pag3]],
   ["cfg:4~apg:eta=0.5", [{ ...cfg4, combine: { ...apg0, eta: 0.5 } }]],
   ["apg:4,eta=0.5", [{ ...cfg4, combine: { ...apg0, eta: 0.5 } }]],

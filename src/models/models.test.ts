@@ -34,6 +34,15 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
+test("guidance that moves the mean of steps runs on samplers that can, and names them for others", async () => {
+  const tree = await openModel(runtime, "tree");
+  const guidance = "classifier:1,form=mean-shift";
+  const run = (sampler: string) => sampleAll(tree, { seeds: [0], guidance, sampler, steps: 4 });
+  await expect(run("heun")).rejects.toThrow(/the sampler heun cannot: use ddpm, .*euler-ancestral/);
+  expect((await run("ddpm")).evaluations).toEqual({ networks: 4, gradients: 3 });
+  await tree.dispose();
+});
+
 describe("sampling a model", () => {
   test("a sample depends on its seed, not on the others, also where the sampler adds noise", async () => {
     const together = await sampleAll(model, { seeds: [5, 6, 7], guidance: "cfg:2", label: 1 });

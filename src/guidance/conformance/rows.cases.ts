@@ -162,10 +162,10 @@ export const rows: Readonly<Record<string, readonly Row[]>> = {
 
   // Gradients.
   classifier: [
-    pushed("classifier:$", { strong: "null" }),
-    pushed("classifier:$", { strong: "unconditional", separate: true }),
-    pushed("classifier:$,base=condition"),
-    pushed("cfg:2+classifier:$", { without: "cfg:2" }),
+    { spec: "classifier:$", strong: "null" },
+    { spec: "classifier:$", strong: "unconditional", separate: true },
+    { spec: "classifier:$,base=condition" },
+    { spec: "cfg:2+classifier:$", without: "cfg:2" },
   ],
 };
 
@@ -180,8 +180,4 @@ function corrected(spec: string, row: Omit<Row, "spec"> = {}): Row {
     ...row,
     skip: { linear: NOT_PROPORTIONAL, weights: AMOUNT, ...row.skip },
   };
-}
-
-function pushed(spec: string, row: Omit<Row, "spec"> = {}): Row {
-  return { spec, ...row, skip: { weights: "its scale is one number", ...row.skip } };
 }
