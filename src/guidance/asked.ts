@@ -4,6 +4,7 @@ import type { Guidance, Moment, Term } from "./guidance.ts";
 import { type EvaluationCount, weightNow } from "./guide.ts";
 import { inInterval } from "./interval.ts";
 import { memoryOf } from "./memory.ts";
+import { scaleNow } from "./pushing.ts";
 import type { WeightNow } from "./weight.ts";
 
 /** A prediction that guidance asks for, and what for. */
@@ -26,7 +27,10 @@ export interface Asked<C> {
   readonly changes: readonly number[];
   /** What `guide` will count for it. */
   readonly cost: EvaluationCount;
-  /** Whether a method may stop asking by itself, so that the cost is what it is at most. */
+  /**
+   * Whether a method may stop asking by itself, or the sampler not ask (for a shift of the step to 0), so that the cost is
+   * what it is at most.
+   */
   readonly atMost: boolean;
 }
 
@@ -60,7 +64,8 @@ export function askedAt<C>(
   const predictions: AskedPrediction<C>[] = [{ role: "strong", from, branch }];
   for (const { index } of terms) predictions.push(...ofTerm(guidance.terms[index], index, from, branch, now));
 
-  const pushes = acting(guidance.pushes).filter((i) => guidance.pushes[i].scale !== 0);
+  const pushes = guidance.pushes.flatMap((push, i) => (scaleNow(push, now) === null ? [] : [i]));
+  const gradients = pushes.reduce((sum, i) => sum + (guidance.pushes[i].gradients ?? 1), 0);
   const guided = terms.length + pushes.length > 0;
   return {
     predictions,
@@ -68,8 +73,10 @@ export function askedAt<C>(
     pushes,
     adjusts: acting(guidance.adjusts).filter((i) => guided || !guidance.adjusts[i].relative),
     changes,
-    cost: { networks: distinct(predictions), gradients: pushes.length },
-    atMost: terms.some(({ index }) => guidance.terms[index].combine?.finished !== undefined),
+    cost: { networks: distinct(predictions), gradients },
+    atMost:
+      terms.some(({ index }) => guidance.terms[index].combine?.finished !== undefined) ||
+      pushes.some((i) => guidance.pushes[i].shift === "mean"),
   };
 }
 

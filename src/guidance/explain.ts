@@ -63,6 +63,7 @@ export function explainGuidance(
     guidance: formatGuidance(specs),
     base: guidance.base,
     renoises: guidance.renoises,
+    shiftsMean: guidance.shiftsMean,
     methods: parts.map((part) => aboutMethod(part, options.sigmas ?? [80, 20, 5, 1, 0.2, 0.05])),
     order: orderOf(parts),
     ranges: visits ? ranges.map((range) => ({ ...range, run: runIn(visits, range, at) })) : ranges,

@@ -9,6 +9,8 @@ export interface Explanation {
   readonly base: "condition" | "null";
   /** Whether it needs a sampler that can put back another prediction's noise. */
   readonly renoises: boolean;
+  /** Whether it needs a sampler that can move the mean of its steps. */
+  readonly shiftsMean: boolean;
   readonly methods: readonly MethodExplanation[];
   /** What is done one after the other, a sentence each. */
   readonly order: readonly string[];

@@ -122,6 +122,8 @@ export interface Push<C> {
   readonly interval: Interval;
   /** Gradient of what is to grow, such as log p(y|x; sigma), with respect to x, of x's shape. Rows are independent. */
   gradient(at: PushMoment<C>): Promise<Tensor>;
+  /** What it counts: 1 for its own gradient, and 1 for each that it pulls back. Default 1. */
+  readonly gradients?: number;
   /** Which prediction is pushed; absent: see `compose`. */
   readonly base?: Base;
   /** Whether it brings the condition in by itself, so that alone it starts from the unconditional prediction. Default true. */

@@ -9,7 +9,7 @@ import { extrapolate } from "./combine/extrapolate.ts";
 import type { Guidance, Moment, Term } from "./guidance.ts";
 import { inInterval } from "./interval.ts";
 import { type Memory, memoryOf } from "./memory.ts";
-import { activePushes, alongGradients } from "./pushing.ts";
+import { alongGradients, scaleNow } from "./pushing.ts";
 import { type WeightNow, isOff, weightAt } from "./weight.ts";
 
 /** What was computed so far, per sample (per row of x). */
@@ -110,7 +110,10 @@ export function guide<C>(
     );
 
     // Along the gradients.
-    const pushes = activePushes(guidance.pushes, now);
+    const pushes = guidance.pushes.flatMap((push) => {
+      const scale = scaleNow(push, now);
+      return scale === null ? [] : [{ ...push, scale }];
+    });
     const pushing = { ...now, condition, branch, from, strong, count };
     const { moved, meanShift } = await alongGradients(pushes, denoised, pushing);
     const pushed = moved !== denoised;

@@ -11,13 +11,11 @@ interface ActivePush<C> extends Omit<Push<C>, "scale"> {
   readonly scale: WeightNow;
 }
 
-/** The pushes that act at a moment: inside their interval, and of a scale other than 0. */
-export function activePushes<C>(pushes: readonly Push<C>[], { sigma, step, x }: Moment): ActivePush<C>[] {
-  return pushes.flatMap((push) => {
-    if (!inInterval(sigma, push.interval)) return [];
-    const scale = weightAt(push.scale, sigma, step, x.shape[0]);
-    return isOff(scale, 0) ? [] : [{ ...push, scale }];
-  });
+/** The push's scale at this moment; null where it is off: outside its interval, or 0. */
+export function scaleNow<C>({ scale, interval }: Push<C>, { sigma, step, x }: Moment): WeightNow | null {
+  if (!inInterval(sigma, interval)) return null;
+  const now = weightAt(scale, sigma, step, x.shape[0]);
+  return isOff(now, 0) ? null : now;
 }
 
 /** What pushes are told, and may ask for. */

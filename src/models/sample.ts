@@ -65,11 +65,7 @@ export async function* sample(model: Model, options: SampleOptions): AsyncGenera
   const labels = labelsFor(model, options);
 
   const how = buildGuidance(guidance, model.resources);
-<<<<<<< HEAD
-  checkRenoises(how, sampler);
-=======
   checkSampler(how, sampler);
->>>>>>> 7674418 (guidance: classifier guidance by DDPM's mean shift; scales of pushes follow schedules)
   const guided = guide(model.denoiser, labels, how, { seeds });
   const source = noiseSource(seeds, { generator: options.generator, brownian: options.brownian });
   const start = startAt(model, seeds, sampling.sigmaMax, source);
@@ -88,20 +84,11 @@ export async function* sample(model: Model, options: SampleOptions): AsyncGenera
   }
 }
 
-<<<<<<< HEAD
-/** Throws UsageError for guidance that puts back another prediction's noise, under a sampler that cannot. */
-export function checkRenoises(
-  { renoises, label }: { renoises: boolean; label: string },
+/** Throws UsageError for a sampler that cannot do what the guidance asks of it. */
+export function checkSampler(
+  how: Pick<Guidance<Labels>, "renoises" | "shiftsMean" | "label">,
   sampler: Sampler,
 ): void {
-  if (!renoises || sampler.renoises) return;
-  const able = Object.values(samplers).filter((one) => one.renoises);
-  throw new UsageError(
-    `${label} puts back another prediction's noise, which the sampler ${sampler.name} cannot: use ${able.map(({ name }) => name).join(", ")}`,
-  );
-=======
-/** Refuses a sampler that cannot do what the guidance asks of it. */
-function checkSampler(how: Guidance<Labels>, sampler: Sampler): void {
   const asks = {
     renoises: "puts back another prediction's noise",
     shiftsMean: "moves the mean of the sampler's steps",
@@ -113,7 +100,6 @@ function checkSampler(how: Guidance<Labels>, sampler: Sampler): void {
       `${how.label} ${asks[what]}, which the sampler ${sampler.name} cannot: use ${able.map((one) => one.name).join(", ")}`,
     );
   }
->>>>>>> 7674418 (guidance: classifier guidance by DDPM's mean shift; scales of pushes follow schedules)
 }
 
 /** The samples alone, without the steps. `onStep` hears of each step done. */

@@ -7,7 +7,7 @@ import { parseGuidance } from "../../guidance/spec.ts";
 import { type Sampling, defaultSampling } from "../../models/bundle.ts";
 import { explainedModel, plannedVisits } from "../../models/explainModel.ts";
 import { openModel } from "../../models/model.ts";
-import { checkRenoises } from "../../models/sample.ts";
+import { checkSampler } from "../../models/sample.ts";
 import { count, significant } from "../../report/format.ts";
 import { type Io, print, printJson } from "../io.ts";
 import { withRuntime } from "../openRuntime.ts";
@@ -71,7 +71,7 @@ async function explainRun(
 ): Promise<Explanation> {
   const visits = run && (await plannedVisits(run, samplerOptions));
   const explanation = explainGuidance(spec, { model, ...(visits && { visits, sigmas: shownOf(visits) }) });
-  if (run) checkRenoises({ renoises: explanation.renoises, label: spec }, samplerByName(run.sampler));
+  if (run) checkSampler({ ...explanation, label: spec }, samplerByName(run.sampler));
   return explanation;
 }
 
