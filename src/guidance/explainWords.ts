@@ -13,7 +13,8 @@ export function intervalWords({ low, high }: Interval): string {
 }
 
 /** How a network is asked: "with the condition, identity (layers mid)". `condition` is the one that sampling is given. */
-export function branchWords<C>({ condition: asked, perturbation, ...rest }: Branch<C>, condition: C | null) {
+export function branchWords<C>(branch: Branch<C>, condition: C | null) {
+  const { condition: asked, perturbation, told, conditionNoise, levelNoise, ...rest } = branch;
   const words = [];
   if (condition !== null) {
     const other = asked === null ? "without the condition" : "with another condition";
@@ -23,6 +24,9 @@ export function branchWords<C>({ condition: asked, perturbation, ...rest }: Bran
     const { kind, ...options } = perturbation;
     words.push(`with ${kind}${optionWords(options)}`);
   }
+  if (told) words.push("told another noise level");
+  if (conditionNoise) words.push("with noise on the condition's embedding");
+  if (levelNoise) words.push("with noise on the noise level's embedding");
   for (const [key, value] of Object.entries(rest))
     if (value !== undefined) words.push(`${key} ${shown(value)}`);
   return words.join(", ");

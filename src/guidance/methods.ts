@@ -4,6 +4,7 @@ import { epsilonScalingMethod } from "./adjust/epsilonScaling.ts";
 import { momentumMethod } from "./adjust/momentum.ts";
 import { rescaleMethod } from "./adjust/rescale.ts";
 import { thresholdMethod } from "./adjust/threshold.ts";
+import { cadsMethod } from "./change/conditionAnnealing.ts";
 import { adaptiveMethod } from "./combine/adaptive.ts";
 import { apgMethod } from "./combine/apg.ts";
 import { apgMixMethod } from "./combine/apgMix.ts";
@@ -17,6 +18,8 @@ import { tangentialMethod } from "./combine/tangential.ts";
 import type { Method } from "./method.ts";
 import { classifierMethod } from "./push/classifier.ts";
 import { cfgMethod } from "./weak/condition.ts";
+import { icgMethod } from "./weak/independentCondition.ts";
+import { negativeMethod } from "./weak/negative.ts";
 import { pagMethod } from "./weak/perturbedAttention.ts";
 import { selfAutoguidanceMethod } from "./weak/selfAutoguidance.ts";
 import { slgMethod } from "./weak/skipLayers.ts";
@@ -25,6 +28,7 @@ import { stgMethod } from "./weak/spatiotemporal.ts";
 import { s2Method } from "./weak/stochasticBlocks.ts";
 import { tpgMethod } from "./weak/tokenPerturbation.ts";
 import { autoguidanceMethod } from "./weak/weakerNetwork.ts";
+import { tsgMethod } from "./weak/timeStep.ts";
 
 /** Every guidance method, in the order in which help lists them: what `parseGuidance` accepts, and what the docs are made from. */
 const catalogue: readonly Method[] = [
@@ -38,6 +42,9 @@ const catalogue: readonly Method[] = [
   s2Method,
   autoguidanceMethod,
   selfAutoguidanceMethod,
+  negativeMethod,
+  icgMethod,
+  tsgMethod,
   // How the two meet.
   apgMethod,
   apgMixMethod,
@@ -56,6 +63,8 @@ const catalogue: readonly Method[] = [
   thresholdMethod,
   momentumMethod,
   epsilonScalingMethod,
+  // Changes of the condition.
+  cadsMethod,
   // Gradients.
   classifierMethod,
 ];

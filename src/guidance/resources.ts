@@ -1,5 +1,7 @@
+import type { Stream } from "../base/philox.ts";
 import type { Tensor } from "../base/tensor.ts";
-import type { Denoiser, Labels } from "../diffusion/denoiser.ts";
+import type { Branch, Denoiser, Labels } from "../diffusion/denoiser.ts";
+import type { EmbeddingNoise } from "../diffusion/embeddingNoise.ts";
 
 /** A classifier of noised samples. */
 export interface NoiseAwareClassifier<C = Labels> {
@@ -23,4 +25,15 @@ export interface GuidanceResources<C = Labels> {
   readonly classifier?: NoiseAwareClassifier<C>;
   /** Whether the network has self-attention; or its layers' names, in execution order. Default: false. */
   readonly attention?: boolean | readonly string[];
+  /**
+   * The condition of a name for so many rows, for negative conditions. Throws a UsageError that lists the names. Absent: conditions
+   * have no names.
+   */
+  readonly conditionNamed?: (name: string, rows: number) => C;
+  /** A condition for each row, drawn from the row's stream without looking at anything else. Absent: none can be drawn. */
+  readonly randomCondition?: (rows: readonly Stream[]) => C;
+  /** The branch with noise on its condition (see conditions.ts). Absent: the condition has no embedding. */
+  readonly noisyCondition?: (branch: Branch<C>, noise: EmbeddingNoise) => Branch<C>;
+  /** Whether the network makes an embedding of the noise level that noise can be put on. Default: false. */
+  readonly levelEmbedding?: boolean;
 }

@@ -1,4 +1,5 @@
 import type { Branch, Denoiser, Labels } from "../diffusion/denoiser.ts";
+import { noiseInNetwork } from "./conditions.ts";
 import type { MethodSpec } from "./methods.ts";
 import type { GuidanceResources } from "./resources.ts";
 
@@ -29,6 +30,10 @@ export function standInModel(specs: readonly MethodSpec[]): ExplainedModel {
     guides: Object.fromEntries([...guides, "first"].map((name) => [name, silent()])),
     classifier: { logProbabilityGradient: () => Promise.reject(new Error("a stand-in has no gradient")) },
     attention: true,
+    conditionNamed: (_, rows) => new Array<number>(rows).fill(1),
+    randomCondition: (rows) => rows.map(() => 1),
+    noisyCondition: noiseInNetwork,
+    levelEmbedding: true,
   };
   return { denoiser: silent(), resources };
 }

@@ -5,6 +5,7 @@ import { distributionByName, distributions } from "../data/distributions/catalog
 import { fashionMnist } from "../data/fashionMnist.ts";
 import { mnist } from "../data/mnist.ts";
 import { edm } from "../diffusion/preconditioning.ts";
+import { classConditions, noiseInNetwork } from "../guidance/conditions.ts";
 import type { GuidanceResources } from "../guidance/resources.ts";
 import { type NetworkClassifier, networkClassifier } from "../networks/networkClassifier.ts";
 import { type NetworkDenoiser, networkDenoiser } from "../networks/networkDenoiser.ts";
@@ -63,6 +64,9 @@ export async function openModel(runtime: Runtime, model: string): Promise<Model>
     guides,
     ...(classifier && { classifier }),
     attention: denoiser.attention.map(({ name }) => name),
+    ...(denoiser.classes > 0 && classConditions(classNames(config))),
+    ...(denoiser.embeddings.conditionNoise !== undefined && { noisyCondition: noiseInNetwork }),
+    levelEmbedding: denoiser.embeddings.levelNoise !== undefined,
   };
   const owned = [denoiser, unconditional?.denoiser, classifier, extractor, ...Object.values(guides)];
   return {

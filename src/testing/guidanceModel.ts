@@ -4,6 +4,7 @@ import type { Branch, Denoiser, Labels, Prediction } from "../diffusion/denoiser
 import { noisyEmbedding } from "../diffusion/embeddingNoise.ts";
 import { type Perturbation, perturbationKey } from "../graph/perturb.ts";
 import { buildGuidance } from "../guidance/build.ts";
+import { classConditions, noiseInNetwork } from "../guidance/conditions.ts";
 import { guide } from "../guidance/guide.ts";
 import type { EvaluationCount } from "../guidance/guide.ts";
 import type { GuidanceResources } from "../guidance/resources.ts";
@@ -24,6 +25,9 @@ export function guidanceModel({ indifferent = false, space = (d) => d }: ModelOp
         Promise.resolve(indifferent ? zerosLike(x) : classifierGradient(x, sigma, labels)),
     },
     attention: ["down.0", "mid.0", "up.0"],
+    ...classConditions(["zero", "one", "two", "three", "four", "five"]),
+    noisyCondition: noiseInNetwork,
+    levelEmbedding: true,
   };
   return { main, networks: [main, weaker, unconditional], unconditional, resources };
 }

@@ -65,6 +65,9 @@ export const rows: Readonly<Record<string, readonly Row[]>> = {
   stg: [{ spec: "stg:$" }, { spec: "stg:$,mode=attention" }],
   tpg: [{ spec: "tpg:$" }],
   s2: [{ spec: "s2:$" }],
+  negative: [{ spec: "negative:$,condition=3" }, { spec: "negative:$" }],
+  icg: [{ spec: "icg:$" }, { spec: "icg:$,kind=gaussian" }],
+  tsg: [{ spec: "tsg:$" }, { spec: "tsg:$,form=level,alpha=2" }],
   autoguidance: [{ spec: "autoguidance:$" }],
   "self-autoguidance": [
     { spec: "self-autoguidance:$" },
@@ -160,6 +163,13 @@ export const rows: Readonly<Record<string, readonly Row[]>> = {
     }),
   ],
 
+  // Changes of the condition.
+  cads: [
+    changed("cads:$,tau1=0.3"),
+    changed("cads:$,tau1=0.3,mix=0"),
+    changed("cfg:3+cads:$,tau1=0.3", "cfg:3"),
+  ],
+
   // Gradients.
   classifier: [
     { spec: "classifier:$", strong: "null" },
@@ -168,6 +178,11 @@ export const rows: Readonly<Record<string, readonly Row[]>> = {
     { spec: "cfg:2+classifier:$", without: "cfg:2" },
   ],
 };
+
+function changed(spec: string, without?: string): Row {
+  const skip = { linear: "the condition's noise goes through the network", weights: AMOUNT };
+  return { spec, without, skip };
+}
 
 function combined(spec: string, row: Omit<Row, "spec"> = {}): Row {
   return { spec, ...row, skip: { linear: OWN_FORMULA, ...row.skip } };
