@@ -74,7 +74,8 @@ export interface Combine<S = unknown> {
   readonly offAtOne?: boolean;
   /** Whether its predictions say whose noise is put back, which only some samplers can do. Default false. */
   readonly renoises?: boolean;
-  init?(rows: number): S;
+  /** What is remembered before the first step. `step` is that step's number: not 0 where a run begins on the way. */
+  init?(rows: number, step: number): S;
   combine(pair: Pair, state: S): WithState<S>;
   /** Whether the weak prediction is no longer needed, by any row. */
   finished?(state: S): boolean;
@@ -86,7 +87,7 @@ export interface Adjust<S = unknown> {
   readonly interval: Interval;
   /** Whether it compares with the strong prediction, and so does nothing where no term and no push acts. */
   readonly relative: boolean;
-  init?(rows: number): S;
+  init?(rows: number, step: number): S;
   adjust(
     guided: Moment & { readonly strong: Prediction; readonly denoised: Prediction },
     state: S,

@@ -3,7 +3,7 @@ import type { WithState } from "./guidance.ts";
 
 /** A part of guidance that may have a memory. */
 interface Remembering {
-  init?(rows: number): unknown;
+  init?(rows: number, step: number): unknown;
 }
 
 /** What the methods of one run remember from step to step. */
@@ -32,7 +32,7 @@ export function memoryOf(parts: readonly (Remembering | undefined)[]): Memory {
       const entered = step ?? (current === null ? 0 : current + 1);
       isFirst = entered !== current;
       if (current === null || entered < current) {
-        states = new Map(methods.map((part) => [part, part.init?.(rows)]));
+        states = new Map(methods.map((part) => [part, part.init?.(rows, entered)]));
         next = new Map();
       } else if (isFirst) {
         for (const [part, state] of next) states.set(part, state);

@@ -43,6 +43,12 @@ export function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
 
 export const norm = (a: ArrayLike<number>): number => Math.sqrt(dot(a, a));
 
+/** What brings `amount` of something of size `got` to the size `wanted`: amount*wanted/got + 1 - amount; 1 where it has no size. */
+export function shareOfSize(amount: number, wanted: number, got: number): number {
+  const ratio = wanted / got;
+  return Number.isFinite(ratio) ? amount * ratio + 1 - amount : 1;
+}
+
 /** Standard deviation with the n - 1 divisor, as torch's default. */
 export function standardDeviation(a: ArrayLike<number>): number {
   let mean = 0;

@@ -103,6 +103,13 @@ export const positiveOrInf: ValueKind<number> = {
   write: (value) => (value === Infinity ? "inf" : String(value)),
 };
 
+/** Numbers of axes joined by "|". */
+export const axisList: ValueKind<readonly number[]> = {
+  ...numberList,
+  wanted: 'whole numbers from 0 joined by "|"',
+  holds: (value): value is readonly number[] => numberList.holds(value) && value.every(isWhole),
+};
+
 export const wholeNumber: ValueKind<number> = {
   wanted: "a whole number from 0",
   read: readNumber,

@@ -17,7 +17,7 @@ export function pairOf(given: Partial<Pair> = {}): Pair {
 
 /** The predictions of some steps in a row. */
 export function combineSteps(combine: Combine, pairs: readonly Pair[]): Tensor[] {
-  let state = combine.init?.(pairs[0].x.shape[0]);
+  let state = combine.init?.(pairs[0].x.shape[0], pairs[0].step);
   return pairs.map((pair) => {
     const result = combine.combine(pair, state);
     state = result.state;

@@ -17,7 +17,7 @@ const norm = (values: ArrayLike<number>): number =>
 
 /** What corrections of some predictions in a row give. */
 function steps(adjust: Adjust, predictions: readonly Tensor[], x = pairOf().x, sigma = 1): Tensor[] {
-  let state = adjust.init?.(1);
+  let state = adjust.init?.(1, 0);
   return predictions.map((denoised, step) => {
     const result = adjust.adjust({ ...pairOf({ x, sigma, step }), denoised }, state);
     state = result.state;

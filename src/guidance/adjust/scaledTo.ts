@@ -1,6 +1,6 @@
 import type { Prediction } from "../../diffusion/denoiser.ts";
 import { rowSize, sameKind } from "../../base/tensor.ts";
-import { rowOf } from "../perRow.ts";
+import { rowOf, shareOfSize } from "../perRow.ts";
 import type { Adjust } from "../guidance.ts";
 import { everywhere } from "../interval.ts";
 import type { Interval } from "../interval.ts";
@@ -30,8 +30,7 @@ export function scaledTo(
     const data = sameKind(denoised.data, denoised.data.length);
     for (let row = 0; row < denoised.shape[0]; row++) {
       const values = rowOf(denoised, row);
-      const ratio = sizeOfRow(rowOf(strong, row)) / sizeOfRow(values);
-      const factor = Number.isFinite(ratio) ? amount * ratio + 1 - amount : 1;
+      const factor = shareOfSize(amount, sizeOfRow(rowOf(strong, row)), sizeOfRow(values));
       data.set(
         values.map((value) => factor * value),
         row * rowSize(denoised),

@@ -2,12 +2,14 @@ import type { Combine, Pair } from "../guidance.ts";
 import { stateful } from "../guidance.ts";
 import { combineMethod, numberOption, spaceOption } from "../method.ts";
 import { type Space, convertAt } from "../spaces.ts";
-import { choice } from "../values.ts";
+import { axisList, choice } from "../values.ts";
 import { dot, norm, perRow } from "../perRow.ts";
+import { partsAlong } from "./partsAlong.ts";
 
 /**
  * Where the difference is added to: "paper": D = strong + (w - 1) g; "diffusers": D = weak + w g; "comfyui": D = strong + w g.
- * They are one only where g is strong - weak (the first two) or never (the last).
+ * They are one only where g is strong - weak (the first two) or never (the last). In diffusers' form a run that begins on the
+ * way, at another step than 0, has no momentum.
  */
 export type ApgForm = "paper" | "diffusers" | "comfyui";
 
@@ -18,14 +20,16 @@ export interface ApgOptions {
   readonly cap: number;
   /** beta in g + beta * (the step before's): negative pushes back; 0 is off. */
   readonly momentum: number;
+  /** Axes of a sample that norms and projections run over, from 0; the rest is taken apart. Default: all. */
+  readonly axes?: readonly number[];
   /** Default "paper". */
   readonly form?: ApgForm;
   /** What the norms and projections are of. Default: x0, as the paper's; diffusers has what the network predicts. */
   readonly space?: Space;
 }
 
-/** The running difference of each row. */
-type Memory = readonly Float64Array[];
+/** The running difference of each row; null: there is none in this run. */
+type Memory = readonly Float64Array[] | null;
 
 /**
  * Adaptive projected guidance, on predictions of x0, row by row:
@@ -38,36 +42,49 @@ type Memory = readonly Float64Array[];
  * eta = 1, r = Infinity, beta = 0 is extrapolation. Source: Sadat et al. 2024 (arXiv:2410.02416), Section 4 and Algorithm 1.
  */
 export function apg(options: ApgOptions): Combine {
-  const { eta, cap, momentum, form = "paper", space = "x0" } = options;
+  const { eta, cap, momentum, axes, form = "paper", space = "x0" } = options;
   return stateful<Memory, Combine<Memory>>({
     method: "apg",
     offAtOne: form !== "comfyui",
-    init: () => [],
+    init: (_, step) => (form === "diffusers" && step > 0 ? null : []),
     combine(pair, before) {
       const { to, from } = convertAt(space, pair.x, pair.sigma);
       const inSpace: Pair = { ...pair, strong: to(pair.strong), weak: to(pair.weak) };
       const after: Float64Array[] = [];
       const guided = perRow(inSpace, ({ row, strong, weak, weight }) => {
-        const last = before[row];
+        const last = before?.[row];
         const g = strong.map((s, i) => s - weak[i] + (momentum !== 0 && last ? momentum * last[i] : 0));
         after.push(g);
-        const size = norm(g);
-        const shrink = size > cap ? cap / size : 1;
-        const squared = dot(strong, strong);
-        const along = squared === 0 ? 0 : (shrink * dot(g, strong)) / squared;
+        const kept = partsAlong(axes, pair.x.shape.slice(1), [g, strong], (part, of) =>
+          project(part, of, eta, cap),
+        );
         const base = form === "diffusers" ? weak : strong;
         const factor = form === "paper" ? weight - 1 : weight;
-        return base.map((b, i) => b + factor * (shrink * g[i] + (eta - 1) * along * strong[i]));
+        return base.map((b, i) => b + factor * kept[i]);
       });
-      return { denoised: from(guided), state: after };
+      return { denoised: from(guided), state: before && after };
     },
   });
+}
+
+/** g capped, and of its part along `of` the share eta. */
+function project(g: Float64Array, of: Float64Array, eta: number, cap: number): Float64Array {
+  const size = norm(g);
+  const shrink = size > cap ? cap / size : 1;
+  const squared = dot(of, of);
+  const along = squared === 0 ? 0 : (shrink * dot(g, of)) / squared;
+  return g.map((value, i) => shrink * value + (eta - 1) * along * of[i]);
 }
 
 export const apgOptions = {
   eta: numberOption("share of the part along the strong prediction: 1 keeps all, 0 none", 0),
   cap: numberOption("largest norm of the difference; 0 is no cap", 0, "norm of a sample"),
   momentum: numberOption("beta of the running difference: 0 is off, negative pushes back", 0),
+  axes: {
+    meaning: "axes of a sample that norms and projections run over: 0 is the channels'; without it, all",
+    unit: "numbers joined by |",
+    values: axisList,
+  },
   space: spaceOption(
     "x0",
     "what norms and projections are of; the paper's is x0, diffusers has the network's output",

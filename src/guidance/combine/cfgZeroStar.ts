@@ -1,12 +1,20 @@
 import type { Combine, Pair } from "../guidance.ts";
 import { combineMethod, spaceOption } from "../method.ts";
 import { type Space, convertAt } from "../spaces.ts";
-import { wholeNumber } from "../values.ts";
+import { choice, wholeNumber } from "../values.ts";
 import { dot, perRow } from "../perRow.ts";
+
+/**
+ * "paper": weight 1 is off, in the first steps too; "diffusers": the first steps have velocity 0 at every weight, and the weak
+ * prediction is always asked for.
+ */
+export type CfgZeroStarForm = "paper" | "diffusers";
 
 export interface CfgZeroStarOptions {
   /** Steps in which the predicted velocity is 0, so that x does not move. 0 is none. */
   readonly zeroSteps: number;
+  /** Default "paper". */
+  readonly form?: CfgZeroStarForm;
   /** Default: velocity, as the paper's. */
   readonly space?: Space;
 }
@@ -18,14 +26,16 @@ export interface CfgZeroStarOptions {
  *
  * Source: Fan et al. 2025 (arXiv:2503.18886), Eqs. 9 to 11, in flow velocity.
  */
-export function cfgZeroStar({ zeroSteps, space = "velocity" }: CfgZeroStarOptions): Combine {
+export function cfgZeroStar({ zeroSteps, form = "paper", space = "velocity" }: CfgZeroStarOptions): Combine {
   return {
     method: "cfg-zero",
+    offAtOne: form === "paper",
     combine(pair, state) {
       const { to, from } = convertAt(space, pair.x, pair.sigma);
       const inSpace: Pair = { ...pair, strong: to(pair.strong), weak: to(pair.weak) };
       const guided = perRow(inSpace, ({ strong, weak, weight }) => {
         if (pair.step < zeroSteps) return new Float64Array(strong.length);
+        if (weight === 1) return strong;
         const s = dot(strong, weak) / (dot(weak, weak) + 1e-8);
         return strong.map((c, i) => s * weak[i] + weight * (c - s * weak[i]));
       });
@@ -55,6 +65,12 @@ export const cfgZeroStarMethod = combineMethod({
       unit: "steps",
       default: 1,
       values: wholeNumber,
+    },
+    form: {
+      meaning: "whether weight 1 is off in the first steps too: the paper's; diffusers' has velocity 0 there",
+      unit: "one of paper, diffusers",
+      default: "paper" as const,
+      values: choice("paper", "diffusers"),
     },
     space: spaceOption("velocity", "what is scaled; the paper's is the flow's velocity"),
   },

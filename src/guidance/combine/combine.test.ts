@@ -1,7 +1,7 @@
 /** What each way to combine promises beyond the golden values of tests/guiderFixtures.test.ts, which are diffusers'. */
 import { describe, expect, test } from "vitest";
 import { tensor } from "../../base/tensor.ts";
-import type { Tensor } from "../../base/tensor.ts";
+import type { FloatArray, Tensor } from "../../base/tensor.ts";
 import { philox } from "../../base/philox.ts";
 import { combineSteps, golden, pairOf } from "../../testing/pairs.ts";
 import type { Combine, Pair } from "../guidance.ts";
@@ -108,6 +108,77 @@ describe("CFG-Zero*", () => {
   });
 });
 
+test("CFG-Zero* of weight 1 in its first steps is strong in the paper's form and still in diffusers'", async () => {
+  expect(cfgZeroStar({ zeroSteps: 1 }).offAtOne).toBe(true);
+  const still = cfgZeroStar({ zeroSteps: 1, form: "diffusers", space: "x0" });
+  expect(still.offAtOne).toBe(false);
+  const [first, second] = combineSteps(still, [pairOf({ weight: 1 }), pairOf({ weight: 1, step: 1 })]);
+  expect(Array.from(first.data)).toEqual([0, 0, 0, 0]);
+  expect(second.data).toEqual(golden.strong.data);
+});
+
+describe("frequency-decoupled", () => {
+  const [strong, weak, x] = [random([1, 2, 8, 8], 0), random([1, 2, 8, 8], 1), random([1, 2, 8, 8], 2)];
+  const pair = pairOf({ strong, weak, x, weight: 3 });
+  const levels = (image: Tensor): Tensor[] => pyramid(image, 2);
+  const parts = (l: number) => {
+    const [c, u] = [levels(strong)[l].data, levels(weak)[l].data];
+    const g = c.map((value, i) => value - u[i]);
+    const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+      Array.from(a).reduce((sum, value, i) => sum + value * b[i], 0);
+    const along = c.map((value) => (dot(g, c) / dot(c, c)) * value);
+    return { c, u, along, across: g.map((value, i) => value - along[i]) };
+  };
+
+  /** The image whose levels are made of the two predictions' by hand. */
+  const byLevels = (level: (l: number) => FloatArray): Tensor =>
+    build(
+      levels(strong).map(({ shape }, l) => ({ data: level(l), shape })),
+      strong,
+    );
+
+  test("guides each level by its own weight, with its share of the part along the strong one", () => {
+    const got = one(frequency({ factors: [2, 0.5], parallel: [0.3, 0.8] }), pair);
+    const want = byLevels((l) => {
+      const { c, along, across } = parts(l);
+      const [w, share] = [[5, 2][l], [0.3, 0.8][l]];
+      return c.map((value, i) => value + (w - 1) * (share * along[i] + across[i]));
+    });
+    expect(got).toBeAllClose(want, { abs: 1e-13 });
+  });
+
+  test("adds to the weak levels in diffusers' form, which is one with the paper's where all is kept", () => {
+    const got = one(frequency({ factors: [2, 0.5], parallel: [0.3], form: "diffusers" }), pair);
+    const want = byLevels((l) => {
+      const { u, along, across } = parts(l);
+      return u.map((value, i) => value + [5, 2][l] * (0.3 * along[i] + across[i]));
+    });
+    expect(got).toBeAllClose(want, { abs: 1e-13 });
+    const whole = (["paper", "diffusers"] as const).map((form) =>
+      one(frequency({ factors: [2, 0.5], form }), pair),
+    );
+    expect(whole[0]).toBeAllClose(whole[1], { abs: 1e-13 });
+    const plain = one(frequency({ factors: [2, 0.5], parallel: [0.3] }), pair);
+    expect(plain).toEqual(one(frequency({ factors: [2, 0.5], parallel: [0.3], form: "paper" }), pair));
+  });
+
+  test("can give each level the strong level's standard deviation", () => {
+    const got = one(frequency({ factors: [2, 0.5], rescale: [1, 0] }), pair);
+    const deviation = ({ data }: { readonly data: FloatArray }): number => {
+      const values = Array.from(data);
+      const mean = values.reduce((a, b) => a + b) / values.length;
+      return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
+    };
+    const want = byLevels((l) => {
+      const { c, u } = parts(l);
+      const guided = c.map((value, i) => u[i] + [5, 2][l] * (value - u[i]));
+      const factor = l === 0 ? deviation({ data: c }) / deviation({ data: guided }) : 1;
+      return guided.map((value) => factor * value);
+    });
+    expect(got).toBeAllClose(want, { abs: 1e-13 });
+  });
+});
+
 describe("adaptive", () => {
   const aligned = pairOf({ weak: tensor(Float64Array.of(0.5, 1, -0.5, 0.25), [1, 1, 2, 2]) });
 
@@ -120,7 +191,7 @@ describe("adaptive", () => {
 
   test("is finished once every row is done", () => {
     const combine = adaptive({ threshold: 0.99, space: "x0" });
-    const before = combine.init!(1);
+    const before = combine.init!(1, 0);
     expect(combine.finished!(before)).toBe(false);
     expect(combine.finished!(combine.combine(pairOf(), before).state)).toBe(false);
     expect(combine.finished!(combine.combine(aligned, before).state)).toBe(true);

@@ -6,7 +6,7 @@ import { type Space, convertAt } from "../spaces.ts";
 import { choice, numberList } from "../values.ts";
 import { weightOfRow } from "../weight.ts";
 import { build, pyramid } from "./laplacian.ts";
-import { dot } from "../perRow.ts";
+import { dot, shareOfSize, standardDeviation } from "../perRow.ts";
 
 /**
  * What a level's difference is added to: "paper": strong_l + (w_l - 1)*g; "diffusers": weak_l + w_l*g. One where g is strong_l - weak_l,
@@ -19,6 +19,8 @@ export interface FrequencyOptions {
   readonly factors: readonly number[];
   /** Share of the part along the strong prediction's level, one for all levels or one each. Default 1: all. */
   readonly parallel?: readonly number[];
+  /** Share of each level that has the strong level's standard deviation, as `rescale`, one for all levels or one each. Default 0. */
+  readonly rescale?: readonly number[];
   /** Default "paper". */
   readonly form?: FrequencyForm;
   readonly space?: Space;
@@ -29,12 +31,15 @@ export interface FrequencyOptions {
  *
  *   w_l = 1 + factor_l (w - 1);     level l = strong_l + (w_l - 1) (parallel_l along + across),  along and across the strong level
  *
+ *   level l <- rescale_l * (level l) * std(strong_l)/std(level l) + (1 - rescale_l) * (level l)
+ *
  * Equal factors with the whole parallel part are extrapolation. Sides that cannot be halved often enough are mirrored at their ends to the next
  * size that can, and cut again. Source: Sadat et al. 2025 (arXiv:2506.19713), Algorithm 2.
  */
 export function frequency({
   factors,
   parallel = [1],
+  rescale = [0],
   form = "paper",
   space = "x0",
 }: FrequencyOptions): Combine {
@@ -52,8 +57,7 @@ export function frequency({
         guidedLevel(
           level,
           weak[l],
-          parallel[Math.min(l, parallel.length - 1)],
-          form,
+          { share: atLevel(parallel, l), phi: atLevel(rescale, l), form },
           (row) => 1 + factors[l] * (weightOfRow(pair.weight, row) - 1),
         ),
       );
@@ -62,12 +66,14 @@ export function frequency({
   };
 }
 
-/** strong + (w - 1) (across + share * along), row by row; or weak + w (...). */
+const atLevel = (values: readonly number[], level: number): number =>
+  values[Math.min(level, values.length - 1)];
+
+/** strong + (w - 1) (across + share * along), row by row; or weak + w (...). Then rescaled by phi. */
 function guidedLevel(
   strong: Tensor,
   weak: Tensor,
-  share: number,
-  form: FrequencyForm,
+  { share, phi, form }: { readonly share: number; readonly phi: number; readonly form: FrequencyForm },
   weight: (row: number) => number,
 ): Tensor {
   const size = strong.data.length / strong.shape[0];
@@ -78,7 +84,9 @@ function guidedLevel(
     const squared = dot(c, c);
     const along = share === 1 || squared === 0 ? 0 : dot(g, c) / squared;
     const [base, w] = form === "paper" ? [c, weight(row) - 1] : [u, weight(row)];
-    for (let i = 0; i < size; i++) data[row * size + i] = base[i] + w * (g[i] + (share - 1) * along * c[i]);
+    const guided = base.map((value, i) => value + w * (g[i] + (share - 1) * along * c[i]));
+    const factor = phi === 0 ? 1 : shareOfSize(phi, standardDeviation(c), standardDeviation(guided));
+    for (let i = 0; i < size; i++) data[row * size + i] = factor * guided[i];
   }
   return { data, shape: strong.shape };
 }
@@ -109,6 +117,12 @@ export const frequencyMethod = combineMethod({
       meaning: "share of the part along the strong prediction, for all levels or each: 1 keeps all",
       unit: "numbers joined by |",
       default: [1] as readonly number[],
+      values: numberList,
+    },
+    rescale: {
+      meaning: "share of each level that takes the strong level's standard deviation: 0 is off",
+      unit: "numbers joined by |",
+      default: [0] as readonly number[],
       values: numberList,
     },
     form: {

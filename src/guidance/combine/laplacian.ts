@@ -27,11 +27,17 @@ export function build(levels: readonly Tensor[], like: Tensor): Tensor {
   return cut(whole, like);
 }
 
-/** As float64, mirrored at the far ends (the edge not repeated) to sides that can be halved levels - 1 times. */
+/**
+ * As float64, mirrored at the far ends (the edge not repeated) to sides that can be halved levels - 1 times; where neither side is a
+ * power of two, to the next ones, as kornia has it.
+ */
 function padded(x: Tensor, levels: number): Tensor {
   const [batch, channels, height, width] = x.shape;
   const step = 2 ** (levels - 1);
-  const [rows, columns] = [height, width].map((n) => Math.ceil(n / step) * step);
+  const sides = [height, width];
+  const [rows, columns] = sides.some(isPowerOfTwo)
+    ? sides.map((n) => Math.ceil(n / step) * step)
+    : sides.map((n) => Math.max(step, 2 ** (32 - Math.clz32(n - 1))));
   const data = new Float64Array(batch * channels * rows * columns);
   for (let plane = 0; plane < batch * channels; plane++)
     for (let i = 0; i < rows; i++)
@@ -41,6 +47,8 @@ function padded(x: Tensor, levels: number): Tensor {
       }
   return { data, shape: [batch, channels, rows, columns] };
 }
+
+const isPowerOfTwo = (n: number): boolean => (n & (n - 1)) === 0;
 
 function cut(x: Tensor, like: Tensor): Tensor {
   const [batch, channels, height, width] = like.shape;

@@ -97,7 +97,7 @@ describe("corrections", () => {
   ) {
     const adjust = method.make(completeSpec({ method: method.name }));
     const moment = { x: samples, sigma: 0.9, step: 0, seeds };
-    return adjust.adjust({ ...moment, strong, denoised }, adjust.init?.(3)).denoised;
+    return adjust.adjust({ ...moment, strong, denoised }, adjust.init?.(3, 0)).denoised;
   }
   const evaluate = async (spec: string) => (await evaluateAll(spec, [at])).predictions[0];
 
