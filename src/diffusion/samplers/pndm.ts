@@ -62,7 +62,7 @@ export async function* pndm(
       const o3 = await outputAt(transfer(x, o2, sigma, middle), middle);
       const o4 = await outputAt(transfer(x, o3, sigma, next), next);
       x = transfer(x, axpby(1 / 6, axpy(1, output, o4), 1 / 3, axpy(1, o2, o3)), sigma, next);
-    } else if (next > 0 && index === 0) {
+    } else if (next > 0 && index === 0 && timesteps?.values.length !== 1) {
       const predicted = takenFor(transfer(x, output, sigma, end), end, next);
       const mean = axpby(1 / 2, output, 1 / 2, await outputAt(predicted, next));
       const from = sigmaAt(1, stride) ?? sigma;
