@@ -1,26 +1,7 @@
-import { describe, expect, test } from "vitest";
-import { last } from "../diffusion/last.ts";
-import { type SamplerName, samplers } from "../diffusion/samplers/index.ts";
-import { checkState, followScheduler } from "./followScheduler.ts";
-import { schedulerClasses, schedulerFile, schedulerRuns } from "./schedulerFixture.ts";
+import { expect, test } from "vitest";
+import { checkState } from "./followScheduler.ts";
+import { schedulerClasses, schedulerFile } from "./schedulerFixture.ts";
 import { recordedTables } from "./schedulerTables.ts";
-
-const PLAIN: readonly (readonly [string, SamplerName, (id: string) => boolean])[] = [
-  ["DDPMScheduler", "ddpm", (id) => id !== "fixed-large" && id !== "learned-range"],
-  ["EulerDiscreteScheduler", "euler", (id) => id !== "churn"],
-  ["HeunDiscreteScheduler", "heun", () => true],
-  ["EulerAncestralDiscreteScheduler", "euler-ancestral", () => true],
-  ["LMSDiscreteScheduler", "lms", (id) => id !== "order-2"],
-  ["EDMEulerScheduler", "euler", (id) => id !== "churn"],
-  ["FlowMatchEulerDiscreteScheduler", "euler", (id) => id !== "stochastic"],
-];
-
-describe.each(PLAIN)("a recorded run of %s is one of our sampler %s", (name, sampler, only) => {
-  test.each(schedulerRuns(name, only))("%s", async (_title, one, run) => {
-    const { sigmas, start, evaluate, noise, check } = followScheduler(name, one, run);
-    check(await last(samplers[sampler].run(evaluate, start, sigmas, { noise })));
-  });
-});
 
 test("the tables of every recorded run descend, and there is a level for each call and the end", () => {
   for (const name of schedulerClasses) {

@@ -68,22 +68,24 @@ export const schedulerClasses = [
   "UniPCMultistepScheduler",
 ] as const;
 
-/** All of them beside the repository, a selection in it. */
-const folders = [
-  new URL("../../../shared/fixtures/schedulers/", import.meta.url),
-  new URL("../../tests/fixtures/schedulers/", import.meta.url),
-];
-const folder = folders.find((url) => existsSync(new URL("common.json", url)))!;
+/** A selection in the repository, with cases that the whole collection lacks, and the collection, where it lies beside the repository. */
+const own = new URL("../../tests/fixtures/schedulers/", import.meta.url);
+const whole = new URL("../../../shared/fixtures/schedulers/", import.meta.url);
 
-/** A file of the fixtures as text. */
+/** A file of the fixtures as text: the collection's, if it is there. */
 export function schedulerText(file: string): string {
-  return readFileSync(new URL(file, folder), "utf8");
+  const url = new URL(file, whole);
+  return readFileSync(existsSync(url) ? url : new URL(file, own), "utf8");
 }
 
-/** The cases of a class; none where only the selection is there and it has none of the class. */
+/** The cases of a class: the repository's own, and those of the collection with other ids. */
 export function schedulerFile(name: string): SchedulerFile {
-  if (!existsSync(new URL(`${name}.json`, folder))) return { class: name, order: 1, cases: [] };
-  return JSON.parse(schedulerText(`${name}.json`)) as SchedulerFile;
+  const files = [own, whole]
+    .map((folder) => new URL(`${name}.json`, folder))
+    .filter((url) => existsSync(url))
+    .map((url) => JSON.parse(readFileSync(url, "utf8")) as SchedulerFile);
+  const cases = new Map(files.flatMap((file) => file.cases).map((one) => [one.id, one]));
+  return { class: name, order: files[0]?.order ?? 1, cases: [...cases.values()] };
 }
 
 /** [name, case, run] of every run of a class, for test.each. `only` selects by the case's id. */

@@ -91,7 +91,10 @@ export function recordedTables(name: string, { config }: SchedulerCase, run: Sch
   const inside = TWO_CALLS[kind];
   if (inside === undefined) {
     const calls = timesteps.map((timestep, k) => ({ timestep, ...at(table[k]) }));
-    const levels = table.slice(0, timesteps.length + 1).map(at);
+    // A final sigma_min may lie a rounding above the last of the table: the same level.
+    const levels = table
+      .slice(0, timesteps.length + 1)
+      .map((one, i) => at(i === timesteps.length ? endOf(table[i - 1], one) : one));
     return { calls, end: levels[levels.length - 1], sigmas: levels.map(({ sigma }) => sigma), sigmaOf };
   }
   const steps = (timesteps.length + 1) / 2;
@@ -105,6 +108,11 @@ export function recordedTables(name: string, { config }: SchedulerCase, run: Sch
     return { timestep, ...at(Math.sqrt(from * (inside === "middle" ? to : (to * to) / from))) };
   });
   return { calls, end: at(grid[steps]), sigmas: grid.map((one) => at(one).sigma), sigmaOf };
+}
+
+/** The last level; the one before it where the two differ by rounding only. */
+function endOf(before: number, last: number): number {
+  return last > before && last < before * (1 + 1e-6) ? before : last;
 }
 
 function preserving(sigma: number): { sigma: number; alpha: number } {
