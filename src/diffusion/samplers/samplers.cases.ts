@@ -153,6 +153,16 @@ export function samplerCases(sampler: Sampler): void {
       expect(part.sample).toBeAllClose(whole.steps[3].x, { abs: 0 });
     });
 
+    // Samplers of order 0 renew the noise whatever the length of the step; steps that look ahead are others.
+    test.runIf(visitsGrid && sampler.order > 0 && !sampler.looksAhead)(
+      "stays where it is where the last noise level is repeated",
+      async () => {
+        const { sample } = await record(sampler, start(), [...sigmas.slice(0, 4), sigmas[3]]);
+        const { sample: want } = await record(sampler, start(), sigmas.slice(0, 4));
+        expect(sample).toBeAllClose(want, { abs: 1e-13 });
+      },
+    );
+
     test("can be stopped after a step, and then evaluates no more", async () => {
       const calls: number[] = [];
       const run = sampler.run((x, sigma) => (calls.push(sigma), mixture.denoise(x, sigma)), start(), sigmas, {
