@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, test } from "vitest";
 import { followScheduler } from "../../testing/followScheduler.ts";
 import type { SchedulerCase, SchedulerRun } from "../../testing/schedulerFixture.ts";
 import { schedulerRuns } from "../../testing/schedulerFixture.ts";
