@@ -82,6 +82,7 @@ const together = [
   "pag:2,kind=random-mask,seed=1+pag:2,kind=random-mask,seed=2",
   "autoguidance:2,guide=early+autoguidance:2,guide=late,interval=0..1",
   "classifier:1,interval=0.5..2",
+  "classifier:linear(2)",
   "classifier:1,base=condition+rescale:0.5,interval=1..5",
   "momentum:0.5+threshold:0.9",
 ];
@@ -158,6 +159,9 @@ describe("in words", () => {
     expect(formulas("pag:3~power-law:alpha=2")[0]).toContain("(4 - 1)*|strong - weak|^2");
     expect(formulas("cfg:linear(3)")[0]).toContain("weight(sigma)*");
     expect(formulas("cfg:-1")[0]).toContain("(-1)*");
+    expect(formulas("classifier:2,form=mean-shift")).toEqual([
+      "mean = mean + variance*2 * grad log p(label | mean; next sigma), of each step",
+    ]);
     expect(formulas("cfg:4+classifier:2+rescale:0.5")).toEqual([
       "D = D(x; null) + 4*(D(x; condition) - D(x; null))",
       "D = D_base(x) + 2*sigma^2 * grad log p(label | x; sigma)",

@@ -46,7 +46,7 @@ function shown(value: unknown): string {
 /** The method's formula in the catalogue with the numbers of the spec in it. A schedule stays a name: weight(sigma). */
 export function formulaOf({ combine, ...spec }: MethodSpec): string {
   const method = methods[spec.method];
-  if (!combine) return withNumbers(method.formula, numbersOf(spec, method));
+  if (!combine) return withNumbers(method.formulaWith?.(spec) ?? method.formula, numbersOf(spec, method));
   // Ways to combine speak of the weight; a scale is a weight less 1.
   const weight = shifted(spec[method.strength] as WeightSpec, 1 - (method.off ?? 1));
   const other = methods[combine.method];

@@ -37,6 +37,8 @@ export interface About {
   readonly summary: string;
   /** In ASCII, with the options' names. */
   readonly formula: string;
+  /** Another formula, where options make it one. */
+  readonly formulaWith?: (spec: Readonly<Record<string, unknown>>) => string | undefined;
   /** What a model must have. */
   readonly needs: string;
   /** What it adds to the one evaluation of unguided sampling, where it acts. */

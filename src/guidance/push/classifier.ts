@@ -67,8 +67,11 @@ export const classifierMethod = pushMethod({
   name: "classifier",
   role: "push",
   summary: "Classifier guidance moves along the gradient of a noise-aware classifier.",
-  formula:
-    "D = D_base(x) + scale*sigma^2 * grad log p(label | x; sigma); form=mean-shift: a step's mean m and noise of variance v give m + v*scale * grad log p(label | m; sigma')",
+  formula: "D = D_base(x) + scale*sigma^2 * grad log p(label | x; sigma)",
+  formulaWith: ({ form, at }) =>
+    form === "mean-shift"
+      ? `mean = mean + variance*scale * grad log p(label | ${at === "x" ? "x; sigma" : "mean; next sigma"}), of each step`
+      : undefined,
   needs:
     "a label, and a classifier trained on noised samples; form=mean-shift: the sampler ddpm or another with noise",
   cost: "1 gradient of the classifier",
