@@ -1,5 +1,15 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { philox, philoxBlock, seededNoise } from "./philox.ts";
+
+interface TorchWords {
+  readonly seed: string;
+  readonly subsequence: string;
+  readonly offset: string;
+  readonly words: readonly number[];
+}
+const fixture = new URL("../../tests/fixtures/rng/philox4x32.json", import.meta.url);
+const torchWords = JSON.parse(readFileSync(fixture, "utf8")) as TorchWords[];
 
 function block(counter: readonly number[], key: readonly number[]): string {
   const words = new Uint32Array(4);
@@ -28,6 +38,24 @@ describe("words", () => {
     ]);
     expect(words(42, 1).slice(0, 4)).toEqual([43202409, 542238995, 996716600, 3056353436]);
     expect(words(42, 255).slice(0, 4)).toEqual([757330429, 3044328363, 1535504787, 3243386896]);
+  });
+
+  // at::Philox4_32 of torch 2.13.0: seeds, subsequences and offsets that use every word of the key and the counter.
+  test.each(torchWords)("seed $seed, subsequence $subsequence, offset $offset: torch's words", (row) => {
+    const [seed, subsequence, offset] = [row.seed, row.subsequence, row.offset].map(BigInt);
+    const low = (value: bigint): number => Number(BigInt.asUintN(32, value));
+    const words = row.words.flatMap((_, i) => {
+      if (i % 4 !== 0) return [];
+      const counter = (subsequence << 64n) + offset + BigInt(i / 4);
+      const four = new Uint32Array(4);
+      const [a, b, c, d] = [0n, 32n, 64n, 96n].map((shift) => low(counter >> shift));
+      philoxBlock(four, a, b, c, d, low(seed), low(seed >> 32n));
+      return Array.from(four);
+    });
+    expect(words).toEqual(row.words);
+    if (offset !== 0n) return;
+    const stream = philox(seed, Number(subsequence));
+    expect(row.words.map(() => stream.uniform() * 2 ** 32)).toEqual(row.words);
   });
 
   test("all 64 bits of the seed and 53 of the stream count", () => {

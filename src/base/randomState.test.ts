@@ -68,7 +68,7 @@ test("words continue over the twist: the 10000th word of seed 5489 is the C++ st
 });
 
 test("seeds that are no 32-bit integers are refused", () => {
-  for (const bad of [-1, 2 ** 32, 1.5, NaN]) {
+  for (const bad of [-1, 2 ** 32, 1.5, NaN, [], [1, -1]]) {
     expect(() => numpyRandomState(bad)).toThrow("a RandomState seed is an integer from 0 to 2^32 - 1");
   }
 });

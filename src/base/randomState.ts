@@ -14,10 +14,16 @@ export interface RandomState {
   randn(): number;
 }
 
-/** The generator numpy.random.RandomState(seed). Throws UsageError unless seed is an integer 0 .. 2^32 - 1. */
-export function numpyRandomState(seed: number): RandomState {
-  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff) {
-    throw new UsageError(`a RandomState seed is an integer from 0 to 2^32 - 1, got ${seed}`);
+/** The generator numpy.random.RandomState(seed). Throws UsageError unless seed is an integer 0 .. 2^32 - 1, or a list of some. */
+export function numpyRandomState(seed: number | readonly number[]): RandomState {
+  const words = [seed].flat() as readonly number[];
+  if (
+    words.length === 0 ||
+    !words.every((word) => Number.isInteger(word) && word >= 0 && word <= 0xffffffff)
+  ) {
+    throw new UsageError(
+      `a RandomState seed is an integer from 0 to 2^32 - 1, or a list of them, got ${words.length === 0 ? "[]" : String(seed)}`,
+    );
   }
   const word = mt19937(seed);
   let spare = NaN; // the second normal of a pair, NaN when there is none
