@@ -12,6 +12,7 @@ import {
 } from "../../testing/samplerRuns.ts";
 import { last } from "../last.ts";
 import { exponential, karras } from "../sigmas.ts";
+import type { Sigmas } from "../sigmas.ts";
 import type { DpmBend, DpmMultistepOptions } from "./dpmMultistep.ts";
 import { dpmMultistep } from "./dpmMultistep.ts";
 import { dpmpp2m } from "./dpmpp2m.ts";
@@ -31,7 +32,7 @@ const ALGORITHMS: readonly DpmAlgorithm[] = [...ODE, "sde-dpmsolver", "sde-dpmso
 /** Ends above 0. */
 const grid = karras({ steps: 8, min: 0.05, max: 20 }).slice(0, -1);
 const toZero = karras({ steps: 8, min: 0.05, max: 20 });
-const run = (options: DpmMultistepOptions, sigmas = grid) =>
+const run = (options: DpmMultistepOptions, sigmas: Sigmas = grid) =>
   dpmMultistep(twoGaussians.denoise, startAt(sigmas[0]), sigmas, { noise: stepNoise, ...options });
 
 describe("order of convergence on the ODE", () => {
@@ -138,7 +139,7 @@ describe("a step of q predictions is exact where they are a polynomial of q valu
 
 describe("special cases", () => {
   const same = async (a: Parameters<typeof last>[0], b: Parameters<typeof last>[0]): Promise<void> => {
-    expect(await last(a)).toBeAllClose((await last(b)) as Float64Array, { abs: 1e-13, rel: 1e-12 });
+    expect(await last(a)).toBeAllClose(await last(b), { abs: 1e-13, rel: 1e-12 });
   };
   const start = startAt(grid[0]);
 

@@ -13,6 +13,7 @@ import {
 import { last } from "../last.ts";
 import { gaussian } from "../oracles/gaussian.ts";
 import { exponential, karras } from "../sigmas.ts";
+import type { Sigmas } from "../sigmas.ts";
 import { dpm2 } from "./dpm2.ts";
 import type { DpmSinglestepOptions } from "./dpmSinglestep.ts";
 import { blockOrders, dpmSinglestep } from "./dpmSinglestep.ts";
@@ -28,7 +29,7 @@ const ALGORITHMS: readonly DpmAlgorithm[] = [...ODE, "sde-dpmsolver", "sde-dpmso
 const grid = karras({ steps: 10, min: 0.05, max: 20 }).slice(0, -1); // 9 steps
 const toZero = karras({ steps: 9, min: 0.05, max: 20 });
 const start = startAt(grid[0]);
-const run = (options: DpmSinglestepOptions, sigmas = grid) =>
+const run = (options: DpmSinglestepOptions, sigmas: Sigmas = grid) =>
   dpmSinglestep(twoGaussians.denoise, start, sigmas, { noise: stepNoise, ...options });
 
 test.each([

@@ -12,6 +12,7 @@ import {
 } from "../../testing/samplerRuns.ts";
 import { last } from "../last.ts";
 import { karras } from "../sigmas.ts";
+import type { Sigmas } from "../sigmas.ts";
 import { dpmMultistep } from "./dpmMultistep.ts";
 import { stepWeights } from "./dpmUpdate.ts";
 import { euler } from "./euler.ts";
@@ -25,7 +26,8 @@ const toZero = karras({ steps: 8, min: 0.05, max: 20 });
 const start = startAt(grid[0]);
 const ALL = Array.from({ length: 1000 }, (_, i) => i);
 const VARIANTS = ["bh1", "bh2"] as const;
-const run = (options: UniPcOptions, sigmas = grid) => uniPc(twoGaussians.denoise, start, sigmas, options);
+const run = (options: UniPcOptions, sigmas: Sigmas = grid) =>
+  uniPc(twoGaussians.denoise, start, sigmas, options);
 const kinds = VARIANTS.flatMap((variant) => [true, false].map((predictX0) => [variant, predictX0] as const));
 
 describe("order of convergence", () => {
