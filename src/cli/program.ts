@@ -125,6 +125,14 @@ export function makeProgram(io: Io, finish: (exitCode: number) => void): Command
       "--label <class>",
       "class of all samples by name or index; none: no condition (default: classes in turn, by seed)",
     )
+    .option(
+      "--match <what>",
+      "compare on equal terms: evaluations (each method takes the steps that make it cost as much as the first) or effective-weight (strengths are scaled until each goes as far along CFG's way as the first that guides)",
+    )
+    .option(
+      "--match-to <number>",
+      "the evaluations a sample, or the effective weight, that all are to have (default: the first method's)",
+    )
     .option("--out <dir>", "folder for the results, new or empty (default: fairlead-compare-1, -2, ...)")
     .addOption(overwrite)
     .addOption(threads)
@@ -283,9 +291,13 @@ a PNG grid a method. Seconds and class accuracy are of this run; a Fréchet dist
 shown: what was measured over many stands beside it, from the model's card. Seeds decide everything: neither the other
 methods nor --threads change a sample. A method that a model cannot take is listed with the reason.
 
+--match evaluations counts a network evaluation and a classifier's gradient as one each, whatever the network's size. The effective weight is
+the weight of CFG that a method amounts to: the share of its move along D(x; label) - D(x; null), in the mean over the steps of a
+few hundred samples (arXiv:2602.22570). What the table and results.json then say: steps or strength of each, and what is left unequal.
+
 Examples:
-  fairlead compare
-  fairlead compare fashion-mnist --guidance none cfg:2 pag:1 cfg:2+pag:1 --seeds 0-15`;
+  fairlead compare fashion-mnist --guidance none cfg:2 pag:1 cfg:2+pag:1 --seeds 0-15
+  fairlead compare tree --guidance cfg:2 autoguidance:2 apg:2 --match effective-weight`;
 
 const inspectNotes = `
 MODEL is an .onnx file, a folder with one (of a pipeline: its unet or transformer), or a model of ours by name. Weights in files

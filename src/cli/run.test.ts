@@ -186,11 +186,53 @@ describe("compare", () => {
     expect(ran.out).toContain(`pictures and tables: ${join(out, "index.html")}`);
   });
 
+  test("on equal terms takes other steps, or other strengths, which results and pictures say", async () => {
+    const specs = ["--guidance", "none", "cfg:2"];
+    const byCost = await run(
+      ...["compare", model, ...specs, ...fast, "--sampler", "euler", "--match", "evaluations"],
+      ...["--match-to", "6", "--out", join(root, "by-cost"), "--json"],
+    );
+    interface Result {
+      command: string;
+      models: {
+        matching: object;
+        methods: { guidance: string; matched: { steps: number; got: number } }[];
+      }[];
+    }
+    const cost = JSON.parse(byCost.out) as Result;
+    expect(cost.command).toContain("--match evaluations --match-to 6");
+    expect(cost.models[0].matching).toEqual({ by: "evaluations", wanted: 6, reference: null });
+    expect(cost.models[0].methods.map(({ matched }) => [matched.steps, matched.got])).toEqual([
+      [6, 6],
+      [3, 6],
+    ]);
+    const recipe = readRecipe(await readFile(join(root, "by-cost/tiny-cfg-2.png")))!;
+    expect(recipe.steps).toBe(3);
+    expect(recipe.sigmas).toHaveLength(4);
+
+    const byWeight = await run(
+      ...["compare", model, ...specs, ...fast, "--match", "effective-weight", "--match-to", "1.5"],
+      ...["--out", join(root, "by-weight")],
+    );
+    expect(byWeight.code).toBe(0);
+    expect(byWeight.out).toMatch(/cfg:1\.5 +cfg:2 +1\.500/);
+    expect(byWeight.out).toContain("Matched by effective weight");
+    expect(await readFile(join(root, "by-weight/index.html"), "utf8")).toContain(
+      "Matched by effective weight",
+    );
+  });
+
   test("says what is wrong before the first sample, and leaves no folder", async () => {
     const cases: [string[], RegExp][] = [
       [["--guidance", "cfg:2", "cgf:2"], /unknown guidance method "cgf"/],
       [["--guidance", "none", "--label", "Sandal"], /has no class "Sandal"/],
       [["--guidance", "none", "--sampler", "huen"], /no sampler is called "huen"/],
+      [
+        ["--guidance", "none", "--match", "cost"],
+        /--match wants evaluations or effective-weight, got "cost"/,
+      ],
+      [["--guidance", "none", "--match-to", "3"], /--match-to says what --match is to hold equal/],
+      [["--guidance", "none", "--match", "effective-weight"], /none of the methods .* such as cfg:2/],
       [["--guidance", "none", "--samples", "1"], /--samples wants a whole number of 2 or more/],
       [[], /names nothing to compare: give --guidance/],
     ];

@@ -7,7 +7,9 @@ import { formatGuidance, parseGuidance } from "../guidance/spec.ts";
 import type { Model } from "../models/model.ts";
 import { type SampleOptions, labelsFor, sample } from "../models/sample.ts";
 import { mixtureOfData } from "../training/objectives/exactScore.ts";
-import type { CardRow, MethodResult, ModelComparison } from "./comparison.ts";
+import type { EvaluationCount } from "../guidance/guide.ts";
+import type { CardRow, MatchBy, Matched, MethodResult, ModelComparison } from "./comparison.ts";
+import { type Matcher, type Way, openMatcher } from "./matcher.ts";
 import { type ImageReference, MANY_SAMPLES, imageReference, measureImages } from "./measureImages.ts";
 import { measurePlane, planeTruth } from "./measurePlane.ts";
 import { scoreField } from "./scoreField.ts";
@@ -22,6 +24,13 @@ export interface CompareOptions {
   readonly label?: number | string | null;
   readonly sampler?: string;
   readonly steps?: number;
+  /**
+   * What is held equal across methods: "evaluations" takes for each method as many steps as make its cost nearest to the first
+   * method's; "effective-weight" scales its strength until it goes as far along CFG's way as the first that guides.
+   */
+  readonly match?: MatchBy;
+  /** The evaluations or the effective weight that all are to have, in place of the first method's. */
+  readonly matchTo?: number;
   /** Heard of as samples are made, over all methods: done of total, and what is being done. */
   readonly onProgress?: (done: number, total: number, doing: string) => void;
   readonly signal?: AbortSignal;
@@ -49,6 +58,8 @@ export async function compareModel(model: Model, options: CompareOptions = {}): 
     ...dropUndefined({ sampler: options.sampler, steps: options.steps }),
   };
 
+  const matcher =
+    options.match && (await openMatcher(model, specs, sampling, options.match, { ...options, seeds }));
   const measure = plane ? planeMeasure(model, count) : await imageMeasure(model, count, options);
   const total = specs.length * seeds.length;
   const methods: MethodResult[] = [];
@@ -57,7 +68,7 @@ export async function compareModel(model: Model, options: CompareOptions = {}): 
     const report = (done: number): void =>
       options.onProgress?.(base + done, total, `${model.name} ${guidance}`);
     methods.push(
-      await runMethod(model, guidance, { seeds, shown, plane, options, sampling, measure, report }),
+      await runMethod(model, guidance, { seeds, shown, plane, options, sampling, matcher, measure, report }),
     );
     report(seeds.length);
   }
@@ -78,6 +89,7 @@ export async function compareModel(model: Model, options: CompareOptions = {}): 
     classes: model.classes,
     extractor: plane ? "coordinates" : model.extractor ? extractorName(model) : null,
     reference: measure.reference,
+    ...(matcher && { matching: matcher.matching }),
     methods,
     ...(plane && {
       scores: await scoreField(model, PLANE_VIEW),
@@ -98,21 +110,25 @@ interface MethodRun {
   readonly plane: boolean;
   readonly options: CompareOptions;
   readonly sampling: Model["sampling"];
+  readonly matcher: Matcher | undefined;
   readonly measure: Measure;
   readonly report: (done: number) => void;
 }
 
-async function runMethod(model: Model, guidance: string, run: MethodRun): Promise<MethodResult> {
-  const { seeds, shown, plane, options, sampling, measure, report } = run;
+async function runMethod(model: Model, asked: string, run: MethodRun): Promise<MethodResult> {
+  const { seeds, shown, plane, options, matcher, measure, report } = run;
   const { label, signal } = options;
+  let way: Way = { guidance: asked, sampling: run.sampling };
   try {
-    buildGuidance(guidance, model.resources);
-    if (label === null) checkUnconditional(guidance);
+    buildGuidance(asked, model.resources);
+    if (label === null) checkUnconditional(asked);
+    if (matcher) way = await matcher.match(asked);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    return { guidance, skipped: error.message };
+    return { guidance: asked, skipped: error.message };
   }
 
+  const { guidance, sampling } = way;
   const chunk = plane ? seeds.length : CHUNK;
   const trajectories: Tensor[] = [];
   const parts: Tensor[] = [];
@@ -141,10 +157,11 @@ async function runMethod(model: Model, guidance: string, run: MethodRun): Promis
   const x = concatRows(parts);
   const labels = labelsFor(model, { seeds, label });
   if (plane) trajectories.push(rows(x, 0, Math.min(WAYS, seeds.length)));
-  const pictured = plane || seeds === shown ? x : await picturesOf(model, guidance, run);
+  const pictured = plane || seeds === shown ? x : await picturesOf(model, guidance, { ...run, sampling });
   const picturedLabels = plane || seeds === shown ? labels : labelsFor(model, { seeds: shown, label });
   return {
     guidance,
+    ...(matcher && { matched: matchedBy(matcher, asked, way, evaluations!) }),
     n: seeds.length,
     evaluations,
     seconds,
@@ -153,6 +170,17 @@ async function runMethod(model: Model, guidance: string, run: MethodRun): Promis
     labels: picturedLabels,
     ...(plane && { trajectories }),
   };
+}
+
+function matchedBy(
+  { matching }: Matcher,
+  asked: string,
+  { sampling, weight }: Way,
+  { networks, gradients }: EvaluationCount,
+): Matched {
+  const { steps, sigmaMin: min, sigmaMax: max, rho } = sampling;
+  const got = matching.by === "evaluations" ? networks + gradients : weight!;
+  return { asked, steps, sigmas: karras({ steps, min, max, rho }), got };
 }
 
 /** Throws UsageError for a method that needs a condition. */

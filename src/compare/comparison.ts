@@ -2,12 +2,39 @@ import type { Tensor } from "../base/tensor.ts";
 import type { Labels } from "../diffusion/denoiser.ts";
 import type { EvaluationCount } from "../guidance/guide.ts";
 
+/** What is held equal across the methods of a comparison. */
+export type MatchBy = "evaluations" | "effective-weight";
+
+/** How a comparison was made on equal terms. */
+export interface Matching {
+  readonly by: MatchBy;
+  /** Evaluations a sample, or the effective weight, that each method was to have. */
+  readonly wanted: number;
+  /** Whose it was: the guidance that the others follow; null: it was given as a number. */
+  readonly reference: string | null;
+  /** Effective weights: the samples over whose ways they were measured. */
+  readonly samples?: number;
+}
+
+/** How one method was brought to equal terms. */
+export interface Matched {
+  /** The guidance that was asked for, before its strength was changed. */
+  readonly asked: string;
+  /** Steps it was sampled with, and their noise levels. */
+  readonly steps: number;
+  readonly sigmas: readonly number[];
+  /** What it has of what was wanted: evaluations a sample as counted, or its effective weight. */
+  readonly got: number;
+}
+
 /** What one way of guiding gave, or why it could not be used. */
 export interface MethodResult {
   /** Canonical text of the guidance. */
   readonly guidance: string;
   /** Why the model cannot take it; then nothing below is there. */
   readonly skipped?: string;
+  /** In a comparison on equal terms: what was changed for it. Absent: nothing was. */
+  readonly matched?: Matched;
   /** Number of samples measured. */
   readonly n?: number;
   /** Per sample. */
@@ -40,6 +67,8 @@ export interface ModelComparison {
   readonly extractor: string | null;
   /** What the samples were compared with, in words. */
   readonly reference: string | null;
+  /** What was held equal, and at what; absent: nothing. */
+  readonly matching?: Matching;
   readonly methods: readonly MethodResult[];
   /** 2-D: the exact score and the main network's, at one noise level. */
   readonly scores?: ScoreField;

@@ -21,12 +21,13 @@ export function comparisonPage(comparison: Comparison): string {
     recipe: {
       command: comparison.command,
       versions: comparison.versions,
-      models: comparison.models.map(({ model, sampler, steps, seeds, label }) => ({
+      models: comparison.models.map(({ model, sampler, steps, seeds, label, matching }) => ({
         model,
         sampler,
         steps,
         seeds,
         label,
+        ...(matching && { matching }),
       })),
     },
   });

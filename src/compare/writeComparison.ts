@@ -79,9 +79,10 @@ export function comparisonJson({ command, versions, models }: Comparison): unkno
 function recipeOf(
   { command, versions }: Comparison,
   model: ModelComparison,
-  { guidance, labels }: MethodResult,
+  { guidance, labels, matched }: MethodResult,
 ) {
-  const { sampler, steps, seeds, sigmas } = model;
+  const { sampler, seeds } = model;
+  const { steps, sigmas } = matched ?? model;
   return {
     command,
     versions,

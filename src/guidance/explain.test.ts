@@ -83,6 +83,7 @@ const together = [
   "autoguidance:2,guide=early+autoguidance:2,guide=late,interval=0..1",
   "classifier:1,interval=0.5..2",
   "classifier:linear(2)",
+  "cfg:2+classifier:0",
   "classifier:1,base=condition+rescale:0.5,interval=1..5",
   "momentum:0.5+threshold:0.9",
 ];

@@ -12,9 +12,15 @@ export function intervalWords({ low, high }: Interval): string {
   return low === 0 ? `where sigma <= ${high}` : `where ${low} < sigma <= ${high}`;
 }
 
+/** What else a branch may say of how its network is asked. */
+const fieldWords: Readonly<Record<keyof Omit<Branch<unknown>, "condition" | "perturbation">, string>> = {
+  told: "told another noise level",
+  conditionNoise: "with noise on the condition's embedding",
+  levelNoise: "with noise on the noise level's embedding",
+};
+
 /** How a network is asked: "with the condition, identity (layers mid)". `condition` is the one that sampling is given. */
-export function branchWords<C>(branch: Branch<C>, condition: C | null) {
-  const { condition: asked, perturbation, told, conditionNoise, levelNoise, ...rest } = branch;
+export function branchWords<C>({ condition: asked, perturbation, ...rest }: Branch<C>, condition: C | null) {
   const words = [];
   if (condition !== null) {
     const other = asked === null ? "without the condition" : "with another condition";
@@ -24,11 +30,8 @@ export function branchWords<C>(branch: Branch<C>, condition: C | null) {
     const { kind, ...options } = perturbation;
     words.push(`with ${kind}${optionWords(options)}`);
   }
-  if (told) words.push("told another noise level");
-  if (conditionNoise) words.push("with noise on the condition's embedding");
-  if (levelNoise) words.push("with noise on the noise level's embedding");
-  for (const [key, value] of Object.entries(rest))
-    if (value !== undefined) words.push(`${key} ${shown(value)}`);
+  for (const key of Object.keys(fieldWords) as (keyof typeof fieldWords)[])
+    if (rest[key] !== undefined) words.push(fieldWords[key]);
   return words.join(", ");
 }
 
@@ -40,7 +43,7 @@ function optionWords(options: object): string {
 function shown(value: unknown): string {
   if (Array.isArray(value)) return value.map(shown).join("|");
   if (typeof value === "number" || typeof value === "string") return String(value);
-  return typeof value === "function" ? "given" : JSON.stringify(value);
+  return JSON.stringify(value);
 }
 
 /** The method's formula in the catalogue with the numbers of the spec in it. A schedule stays a name: weight(sigma). */

@@ -20,7 +20,7 @@ import type { Runtime } from "../../runtime/runtime.ts";
 import { commandLine } from "../commandLine.ts";
 import { type Io, print, printJson } from "../io.ts";
 import { withRuntime } from "../openRuntime.ts";
-import { common, output, readOptions, seeds, wholeNumber } from "../options.ts";
+import { common, output, positiveNumber, readOptions, seeds, wholeNumber } from "../options.ts";
 import { withOutFolder } from "../outFolder.ts";
 import { formatSeeds } from "../seeds.ts";
 import { statusLine } from "../statusLine.ts";
@@ -33,6 +33,8 @@ const compareOptions = {
   sampler: z.string().optional(),
   steps: wholeNumber(1).optional(),
   label: z.string().optional(),
+  match: z.enum(["evaluations", "effective-weight"], { error: "evaluations or effective-weight" }).optional(),
+  matchTo: positiveNumber.optional(),
   ...common,
   ...output,
 };
@@ -44,6 +46,7 @@ export async function runCompare(io: Io, given: readonly string[], rawOptions: u
   const options = readOptions(compareOptions, rawOptions);
   for (const spec of options.guidance ?? []) parseGuidance(spec);
   if (options.sampler !== undefined) samplerByName(options.sampler);
+  checkMatch(options);
   const names = given.length > 0 ? given : await shippedModels();
   if (names.length === 0) {
     throw new UsageError(
@@ -66,7 +69,7 @@ async function compareAll(
   runtime: Runtime,
   io: Io,
   names: readonly string[],
-  { guidance, seeds: shown, samples, sampler, steps, label: text, quiet }: Options,
+  { label: text, quiet, seeds: shown, ...options }: Options,
 ): Promise<ModelComparison[]> {
   const label = text === "none" ? null : text;
   const status = statusLine(io.stderr, quiet);
@@ -78,9 +81,7 @@ async function compareAll(
     for (const model of models) {
       const onProgress = (done: number, total: number, doing: string): void =>
         status.show(`${doing}  ${Math.floor((100 * done) / total)} %`);
-      compared.push(
-        await compareModel(model, { guidance, seeds: shown, samples, sampler, steps, label, onProgress }),
-      );
+      compared.push(await compareModel(model, { ...comparing(options), seeds: shown, label, onProgress }));
       // Its sessions hold memory that the next model can use.
       await model.dispose();
     }
@@ -91,15 +92,38 @@ async function compareAll(
   }
 }
 
+function comparing({
+  guidance,
+  samples,
+  sampler,
+  steps,
+  match,
+  matchTo,
+}: Omit<Options, "seeds" | "label" | "quiet">) {
+  return { guidance, samples, sampler, steps, match, matchTo };
+}
+
+function checkMatch({ match, matchTo }: Options): void {
+  if (matchTo === undefined) return;
+  if (match === undefined) {
+    throw new UsageError(
+      "--match-to says what --match is to hold equal: add --match evaluations or effective-weight",
+    );
+  }
+  if (match === "evaluations" && !Number.isInteger(matchTo)) {
+    throw new UsageError(`--match-to wants a whole number of evaluations, got ${matchTo}`);
+  }
+}
+
 /** What to type for the same comparison. */
 function typed(
   models: readonly string[],
-  { guidance, seeds: shown, samples, sampler, steps, label }: Options,
+  { guidance, seeds: shown, samples, sampler, steps, label, match, matchTo }: Options,
 ): string {
   const words: (string | number)[] = ["fairlead", "compare", ...models];
   if (guidance) words.push("--guidance", ...guidance);
   if (shown) words.push("--seeds", formatSeeds(shown));
-  for (const [key, value] of Object.entries({ samples, sampler, steps, label })) {
+  for (const [key, value] of Object.entries({ samples, sampler, steps, label, match, "match-to": matchTo })) {
     if (value !== undefined) words.push(`--${key}`, value);
   }
   return commandLine(words);
