@@ -109,7 +109,7 @@ describe("closed forms", () => {
         scale: 1,
         interval: { low: 0, high: Infinity },
         base: "condition",
-        async gradient(x, sigma) {
+        async gradient({ x, sigma }) {
           const [full, none] = await denoiser.denoise(x, sigma, [{ condition }, { condition: null }]);
           // A quarter turn of the difference, per row of two numbers.
           return map((_, i) => {
