@@ -51,7 +51,7 @@ export async function stepsFor(
     if (best === null || distance(found) < distance(best)) best = found;
     if (distance(best) === 0) break;
   }
-  return best!;
+  return best;
 }
 
 /**

@@ -150,6 +150,13 @@ test("where the condition changes nothing there is no way to go", async () => {
   );
 });
 
+test("guidance of the sampler's mean has none", async () => {
+  const guidance = { ...buildGuidance("none", resources), shiftsMean: true };
+  await expect(effectiveWeight({ denoiser, condition, guidance }, points)).rejects.toThrow(
+    /moves the mean of the sampler's steps and not the prediction/,
+  );
+});
+
 describe("a remembering denoiser", () => {
   test("gives what the other gives, and computes each prediction once", async () => {
     const [inner, x] = [recording(denoiser), points[3].x];

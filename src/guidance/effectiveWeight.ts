@@ -39,13 +39,18 @@ const ROUNDING = 1e-6;
  * not count. All predictions of a point have one noise level, so that a is the same in every space. Of guidance that puts back
  * another prediction's noise (CFG++), D is the prediction with which an Euler step would end where its step ends.
  * A point where the two predictions differ by less than a millionth is left out: their difference is rounding. Throws a UsageError
- * where they do at all.
+ * where they do at all, and for guidance that moves the sampler's mean.
  * Source: GA-Eval (arXiv:2602.22570), whose effective scale this is.
  */
 export async function effectiveWeight<C>(
   { denoiser, unconditional = denoiser, condition, guidance, seeds }: MeasuredGuidance<C>,
   points: readonly WayPoint[],
 ): Promise<number> {
+  if (guidance.shiftsMean) {
+    throw new UsageError(
+      `${guidance.label} moves the mean of the sampler's steps and not the prediction, so that it has no effective weight`,
+    );
+  }
   const { evaluate } = guide(denoiser, condition, guidance, { seeds });
   const ratios: number[] = [];
   for (const { x, sigma, next, step } of points) {
