@@ -201,7 +201,12 @@ export function alphaBars(betas: ArrayLike<number>): Float64Array {
  * At most `NOISE_ALONE`, which stands for abar = 0.
  */
 export function timestepSigmas(betas: ArrayLike<number>): Float64Array {
-  return alphaBars(betas).map((abar) => Math.min(Math.sqrt((1 - abar) / abar), NOISE_ALONE));
+  return alphaBars(betas).map(abarSigma);
+}
+
+/** The noise level sqrt((1 - abar) / abar), at most `NOISE_ALONE`. */
+export function abarSigma(abar: number): number {
+  return Math.min(Math.sqrt((1 - abar) / abar), NOISE_ALONE);
 }
 
 /** The noise level at a timestep, which may be fractional: ln sigma is linear between timesteps. Cut to the table's ends. */

@@ -1,12 +1,26 @@
 /** The mathematics of diffusion: noise levels, parameterisations, samplers and exact oracles. */
-export type { BetasSpec, CosineBetas, LinearBetas, ScaledLinearBetas } from "./betas.ts";
+export type {
+  BetasSpec,
+  CosineBetas,
+  GivenBetas,
+  LaplaceBetas,
+  LinearBetas,
+  ScaledLinearBetas,
+  SigmoidBetas,
+} from "./betas.ts";
 export {
+  NOISE_ALONE,
+  abarSigma,
   alphaBars,
   betas,
   cosineBetas,
+  givenBetas,
+  laplaceBetas,
   linearBetas,
+  rescaleZeroSnr,
   scaledLinearBetas,
   sigmaOfTimestep,
+  sigmoidBetas,
   timestepOfSigma,
   timestepSigmas,
 } from "./betas.ts";
@@ -15,6 +29,8 @@ export { sameBranch } from "./denoiser.ts";
 export type { EmbeddingNoise } from "./embeddingNoise.ts";
 export { noisyEmbedding } from "./embeddingNoise.ts";
 export { brownianNoise } from "./brownian.ts";
+export type { FlowRange } from "./flowSigmas.ts";
+export { dynamicShift, flow as flowSigmas, flowSigma, shiftForTokens, shiftTime } from "./flowSigmas.ts";
 export { last } from "./last.ts";
 export type { GeneratorName, NoiseSource } from "./noise.ts";
 export { noiseSource } from "./noise.ts";
@@ -67,7 +83,14 @@ export { uniPc } from "./samplers/uniPc.ts";
 export type { Sampler, SamplerName, SamplerOption } from "./samplers/index.ts";
 export { samplerByName, samplers } from "./samplers/index.ts";
 export type { Noise, NoiseSpan, Sample, SamplerOptions, Step } from "./samplers/sampler.ts";
-export type { SigmaRange, Sigmas, Spacing } from "./sigmas.ts";
-export { exponential, fromBetas, karras } from "./sigmas.ts";
+export type { ConfigOf, SchedulerClass, SchedulerConfig } from "./schedulers/config.ts";
+export { schedulerClasses } from "./schedulers/config.ts";
+export type { Call, PlanRequest, SchedulerPlan } from "./schedulers/plan.ts";
+export type { Limiting, Scaling } from "./schedulers/prediction.ts";
+export type { RawNetwork, Scheduler } from "./schedulers/scheduler.ts";
+export { schedulerFromConfig } from "./schedulers/scheduler.ts";
+export type { SigmaRange, Sigmas, Spacing, VpRange } from "./sigmas.ts";
+export { betaSpaced, exponential, fromBetas, karras, polyexponential, vp } from "./sigmas.ts";
+export { dynamicThreshold } from "./threshold.ts";
 export type { Visit } from "./visits.ts";
 export { visitsOf } from "./visits.ts";

@@ -1,4 +1,5 @@
 import { UsageError } from "../base/errors.ts";
+import { betaQuantile } from "../base/betaDistribution.ts";
 import { timestepSigmas } from "./betas.ts";
 
 /**
@@ -40,6 +41,69 @@ export function karras({
 export function exponential({ steps, min = 0.002, max = 80 }: SigmaRange): Sigmas {
   checkRange(steps, min, max);
   return grid(steps, (u) => Math.exp((1 - u) * Math.log(max) + u * Math.log(min)));
+}
+
+/**
+ * Noise levels whose ln sigma falls from ln max to ln min as a power of the remaining share: with u = 1 - i / (steps - 1),
+ * ln sigma_i = ln min + u^rho (ln max - ln min), then 0. rho (default 1, the same as `exponential`) above 1 puts more of the steps
+ * at low noise. Throws UsageError as `karras`. Source: k-diffusion's get_sigmas_polyexponential.
+ */
+export function polyexponential({
+  steps,
+  min = 0.002,
+  max = 80,
+  rho = 1,
+}: SigmaRange & { readonly rho?: number }): Sigmas {
+  checkRange(steps, min, max);
+  if (!(rho > 0)) throw new UsageError(`rho is a number above 0 (1 is exponential), got ${rho}`);
+  return grid(steps, (u) => Math.exp(Math.log(min) + (1 - u) ** rho * Math.log(max / min)));
+}
+
+export interface VpRange {
+  /** Number of sampling steps. */
+  readonly steps: number;
+  /** beta_d, how fast beta(t) grows. Default 19.9. */
+  readonly betaD?: number;
+  /** beta(0). Default 0.1. */
+  readonly betaMin?: number;
+  /** The last time before 0, in (0, 1). Default 0.001. */
+  readonly end?: number;
+}
+
+/**
+ * The noise levels of the continuous variance-preserving process at times equally spaced from 1 to `end`, then 0:
+ * sigma(t) = sqrt(exp(betaD t^2 / 2 + betaMin t) - 1), the ratio of noise to signal where beta(t) = betaMin + betaD t.
+ * Throws UsageError on steps < 1 or a value out of range. Source: Song et al. 2021 (arXiv:2011.13456), Eq. 32-33, with the numbers of
+ * Karras et al. 2022 (arXiv:2206.00364), Table 1.
+ */
+export function vp({ steps, betaD = 19.9, betaMin = 0.1, end = 1e-3 }: VpRange): Sigmas {
+  checkSteps(steps);
+  if (!(betaD >= 0 && betaMin >= 0 && betaD + betaMin > 0 && betaD + betaMin < 1000 && end > 0 && end < 1))
+    throw new UsageError(
+      `vp needs betaD and betaMin of at least 0, not both 0, and an end between 0 and 1, got ${betaD}, ${betaMin} and ${end}`,
+    );
+  return grid(steps, (u) => {
+    const t = 1 + u * (end - 1);
+    return Math.sqrt(Math.expm1((betaD * t * t) / 2 + betaMin * t));
+  });
+}
+
+/**
+ * Noise levels that crowd at both ends as the quantiles of a Beta(a, b) distribution:
+ * sigma_i = min + q(1 - i / (steps - 1)) (max - min), then 0. a = b = 0.6 (default) is usual.
+ * Throws UsageError as `karras`. Source: Lee et al. 2024 (arXiv:2407.12173), which spaces timesteps so; here sigmas, as diffusers does.
+ */
+export function betaSpaced({
+  steps,
+  min = 0.002,
+  max = 80,
+  a = 0.6,
+  b = 0.6,
+}: SigmaRange & { readonly a?: number; readonly b?: number }): Sigmas {
+  checkRange(steps, min, max);
+  if (!(a > 0.01 && b > 0.01 && a < 100 && b < 100))
+    throw new UsageError(`a and b of a Beta distribution are numbers from 0.01 to 100, got ${a} and ${b}`);
+  return grid(steps, (u) => min + betaQuantile(1 - u, a, b) * (max - min));
 }
 
 /** Which timesteps are kept when there are fewer steps than timesteps. */
@@ -116,16 +180,20 @@ function grid(steps: number, sigmaAt: (u: number) => number): Sigmas {
   return [...sigmas, 0];
 }
 
-function checkRange(steps: number, min: number, max: number): void {
+function checkSteps(steps: number): void {
   if (!Number.isInteger(steps) || steps < 1)
     throw new UsageError(`steps is a whole number, 1 or more, got ${steps}`);
+}
+
+function checkRange(steps: number, min: number, max: number): void {
+  checkSteps(steps);
   if (!(min > 0 && min < max && Number.isFinite(max))) {
     throw new UsageError(`a grid of sigmas needs 0 < min < max, got min ${min} and max ${max}`);
   }
 }
 
 /** Rounds to the nearest integer, halves to the even one, as numpy does. */
-function roundHalfEven(x: number): number {
+export function roundHalfEven(x: number): number {
   const down = Math.floor(x);
   if (x - down !== 0.5) return Math.round(x);
   return down % 2 === 0 ? down : down + 1;

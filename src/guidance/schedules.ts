@@ -1,3 +1,4 @@
+import { logGamma } from "../base/betaDistribution.ts";
 import type { Weight, WeightSchedule } from "./weight.ts";
 
 /**
@@ -52,13 +53,4 @@ function strengthOf(spec: WeightSpec, off: number, becomes: number): Weight {
 function betaDensity(a: number, b: number): (tau: number) => number {
   const norm = Math.exp(logGamma(a + b) - logGamma(a) - logGamma(b));
   return (tau) => norm * tau ** (a - 1) * (1 - tau) ** (b - 1);
-}
-
-/** Stirling's series after shifting x above 8; 1e-14 relative for x >= 1. */
-function logGamma(x: number): number {
-  let product = 1;
-  while (x < 8) product *= x++;
-  const r = 1 / (x * x);
-  const series = (1 / 12 - r * (1 / 360 - r * (1 / 1260 - r * (1 / 1680 - r / 1188)))) / x;
-  return (x - 0.5) * Math.log(x) - x + 0.5 * Math.log(2 * Math.PI) + series - Math.log(product);
 }

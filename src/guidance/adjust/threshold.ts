@@ -1,6 +1,4 @@
-import { rowSize, sameKind } from "../../base/tensor.ts";
-import { rowOf } from "../perRow.ts";
-import { quantile } from "../../base/quantile.ts";
+import { dynamicThreshold } from "../../diffusion/threshold.ts";
 import type { Adjust } from "../guidance.ts";
 import { everywhere } from "../interval.ts";
 import type { Interval } from "../interval.ts";
@@ -26,16 +24,7 @@ export function threshold({ percentile, interval = everywhere }: ThresholdOption
     interval,
     relative: false,
     adjust({ denoised }, state) {
-      const data = sameKind(denoised.data, denoised.data.length);
-      for (let row = 0; row < denoised.shape[0]; row++) {
-        const values = rowOf(denoised, row);
-        const s = Math.max(1, quantile(values.map(Math.abs), percentile));
-        data.set(
-          values.map((value) => Math.min(Math.max(value, -s), s) / s),
-          row * rowSize(denoised),
-        );
-      }
-      return { denoised: { data, shape: denoised.shape }, state };
+      return { denoised: dynamicThreshold(denoised, percentile), state };
     },
   };
 }
