@@ -3,8 +3,11 @@ export { buildGuidance } from "./build.ts";
 export type { ExplainOptions } from "./explain.ts";
 export { explainGuidance } from "./explain.ts";
 export type { BranchExplanation, Explanation, MethodExplanation, RangeExplanation } from "./explanation.ts";
+export type { CadsOptions } from "./change/conditionAnnealing.ts";
+export { cads } from "./change/conditionAnnealing.ts";
 export type { WeightedWeak } from "./combine/extrapolate.ts";
 export { extrapolate } from "./combine/extrapolate.ts";
+export { classConditions, noiseInNetwork, noiseOnTensor } from "./conditions.ts";
 export type {
   Adjust,
   Base,
@@ -37,6 +40,10 @@ export type { PartialSpec } from "./spec.ts";
 export { completeSpec, formatGuidance, parseGuidance } from "./spec.ts";
 export type { CfgOptions } from "./weak/condition.ts";
 export { cfg } from "./weak/condition.ts";
+export type { IcgOptions } from "./weak/independentCondition.ts";
+export { drawnCondition, gaussianCondition, icg } from "./weak/independentCondition.ts";
+export type { NegativeOptions } from "./weak/negative.ts";
+export { negative } from "./weak/negative.ts";
 export type { PagOptions } from "./weak/perturbedAttention.ts";
 export { pag } from "./weak/perturbedAttention.ts";
 export type { Damage, SelfAutoguidanceOptions } from "./weak/selfAutoguidance.ts";
@@ -51,6 +58,8 @@ export type { S2Options } from "./weak/stochasticBlocks.ts";
 export { s2 } from "./weak/stochasticBlocks.ts";
 export type { TpgOptions } from "./weak/tokenPerturbation.ts";
 export { tpg } from "./weak/tokenPerturbation.ts";
+export type { TsgOptions } from "./weak/timeStep.ts";
+export { tsg } from "./weak/timeStep.ts";
 export type { AutoguidanceOptions } from "./weak/weakerNetwork.ts";
 export { autoguidance } from "./weak/weakerNetwork.ts";
 export type { Weight, WeightSchedule } from "./weight.ts";

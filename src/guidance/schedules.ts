@@ -19,8 +19,11 @@ export type WeightSpec =
   /** One weight a sample of the batch. */
   | { readonly kind: "rows"; readonly weights: readonly number[] };
 
+/** The time t of the cosine schedule at a noise level: 0 without noise, 1 in pure noise. */
+export const timeOf = (sigma: number): number => (2 / Math.PI) * Math.atan(sigma);
+
 /** tau of a noise level: see WeightSpec. */
-export const timeLeft = (sigma: number): number => 1 - (2 / Math.PI) * Math.atan(sigma);
+export const timeLeft = (sigma: number): number => 1 - timeOf(sigma);
 
 /** The weight that a spec describes; `off` is the spec's value that is off (0 for scales), which becomes 1. */
 export const weightOf = (spec: WeightSpec, off = 1): Weight => strengthOf(spec, off, 1);

@@ -5,7 +5,7 @@ import { everywhere } from "../interval.ts";
 import type { Interval } from "../interval.ts";
 import { conditionMethod, intervalOption } from "../method.ts";
 import type { GuidanceResources } from "../resources.ts";
-import { timeLeft } from "../schedules.ts";
+import { timeOf } from "../schedules.ts";
 import { finiteNumber, probability } from "../values.ts";
 
 export interface CadsOptions<C> {
@@ -28,7 +28,7 @@ export interface CadsOptions<C> {
  * t = (2/pi) atan(sigma): the time of the cosine schedule, 0 without noise and 1 in pure noise.
  */
 export function annealing(sigma: number, { tau1, tau2 }: Pick<CadsOptions<never>, "tau1" | "tau2">): number {
-  const t = 1 - timeLeft(sigma);
+  const t = timeOf(sigma);
   if (t <= tau1) return 1;
   return t >= tau2 ? 0 : (tau2 - t) / (tau2 - tau1);
 }

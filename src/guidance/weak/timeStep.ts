@@ -6,7 +6,7 @@ import type { Moment, Term } from "../guidance.ts";
 import { everywhere } from "../interval.ts";
 import type { Interval } from "../interval.ts";
 import { intervalOption, numberOption, weakMethod, weightOption } from "../method.ts";
-import { timeLeft, weightOf } from "../schedules.ts";
+import { timeOf, weightOf } from "../schedules.ts";
 import { choice } from "../values.ts";
 import type { Weight } from "../weight.ts";
 
@@ -36,7 +36,7 @@ export interface TsgOptions {
  * Source: Sadat et al. 2024 (arXiv:2407.02687), section 5 and Algorithm 2.
  */
 export function tsg<C>({ weight, interval = everywhere, form, noise, alpha }: TsgOptions): Term<C> {
-  const amountAt = (sigma: number): number => noise * (1 - timeLeft(sigma)) ** alpha;
+  const amountAt = (sigma: number): number => noise * timeOf(sigma) ** alpha;
   const change = form === "embedding" ? onEmbedding : onLevel;
   return {
     method: "tsg",
