@@ -178,7 +178,7 @@ export const samplers = {
       space: {
         default: "eps",
         choices: ["eps", "v"],
-        description: "which prediction is extrapolated, as if all steps were equal",
+        description: "which prediction is extrapolated; v as in diffusers for networks of v (order 1)",
       },
     },
   }),

@@ -16,7 +16,10 @@ export interface PndmOptions extends TimestepOptions {
    * with the mean of the noises predicted at its two ends, 2 evaluations (known as PLMS). Default "runge-kutta".
    */
   readonly start?: "runge-kutta" | "heun";
-  /** What is extrapolated: the predicted noise or v. Default "eps"; implementations take what the network predicts. */
+  /**
+   * What is extrapolated. "eps": the predicted noise. "v": v, from which the noise is made with the x and sigma of the step's beginning, as
+   * diffusers does for networks that predict v; this lowers the order to 1. Default "eps".
+   */
   readonly space?: "eps" | "v";
 }
 
