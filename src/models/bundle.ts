@@ -99,23 +99,65 @@ async function inFolder(folder: string): Promise<LocatedBundle> {
   throw new UsageError(`the folder ${folder} holds no model: wanted model.json, or a training's config.json`);
 }
 
-/** A training's folder: its final model, and its snapshots as guides, latest first. */
+/**
+ * A training's folder: its final model, or the latest snapshot of the first average before there is one, and as guides the other
+ * snapshots, of other averages too. First comes the one nearest to a sixteenth of the training, as guides of EDM2 were.
+ */
 async function ofRun(folder: string): Promise<LocatedBundle> {
-  const snapshots = (await readdir(join(folder, "snapshots")).catch(() => []))
-    .filter((name) => name.endsWith(".safetensors"))
-    .sort((a, b) => parseInt(b, 10) - parseInt(a, 10));
-  if ((await kindOf(join(folder, "model.safetensors"))) !== "file" && snapshots.length === 0) {
+  const snapshots = await snapshotsOf(folder);
+  const final = (await kindOf(join(folder, "model.safetensors"))) === "file";
+  if (!final && snapshots.length === 0) {
     throw new UsageError(
       `the training in ${folder} has no model yet: let it run to its end or to a snapshot`,
     );
   }
-  const final = (await kindOf(join(folder, "model.safetensors"))) === "file";
-  const network = final ? "model.safetensors" : join("snapshots", snapshots[0]);
-  const { bundle } = alone(folder, network, basename(folder));
-  const guides = Object.fromEntries(
-    snapshots.slice(1).map((name) => [name.replace(/\.safetensors$/, ""), join("snapshots", name)]),
-  );
-  return { folder, bundle: { ...bundle, guides } };
+  const { average, images: planned } = await trainingOf(folder);
+  const latest = Math.max(...snapshots.map(({ images }) => images));
+  const finalImages = final ? planned : latest;
+  const [itself] = snapshots
+    .filter(({ images }) => images === finalImages)
+    .sort((a, b) => Number(b.average === average) - Number(a.average === average));
+  const { bundle } = alone(folder, final ? "model.safetensors" : itself.file, basename(folder));
+  const far = ({ images }: Snapshot): number => Math.abs(Math.log((16 * images) / latest));
+  const guides = snapshots
+    .filter((one) => one !== itself)
+    .sort((a, b) => far(a) - far(b) || Number(b.average === average) - Number(a.average === average))
+    .map(({ name, file }) => [name, file]);
+  return { folder, bundle: { ...bundle, guides: Object.fromEntries(guides) as Bundle["guides"] } };
+}
+
+/** An average of the weights, kept on the way. */
+interface Snapshot {
+  /** "8000-ema": after so many images, of which average. */
+  readonly name: string;
+  readonly file: string;
+  readonly images: number;
+  readonly average: string;
+}
+
+async function snapshotsOf(folder: string): Promise<Snapshot[]> {
+  const files = await readdir(join(folder, "snapshots")).catch(() => []);
+  return files.sort().flatMap((file) => {
+    const [, name, images, average] = /^((\d+)-(.+))\.safetensors$/.exec(file) ?? [];
+    if (name === undefined) return [];
+    return [{ name, file: join("snapshots", file), images: Number(images), average }];
+  });
+}
+
+/** What a training's config.json says: the average that its final model is, and images seen at the end. */
+async function trainingOf(folder: string): Promise<{ average?: string; images?: number }> {
+  const text = await readFile(join(folder, "config.json"), "utf8");
+  const known = z.object({
+    training: z.object({
+      images: z.number(),
+      batchSize: z.number(),
+      ema: z.array(z.object({ name: z.string() })).min(1),
+    }),
+  });
+  const found = known.safeParse(jsonOf(text, join(folder, "config.json")));
+  if (!found.success) return {};
+  const { images, batchSize, ema } = found.data.training;
+  return { average: ema[0].name, images: Math.ceil(images / batchSize) * batchSize };
 }
 
 function alone(folder: string, network: string, name: string): LocatedBundle {
@@ -123,13 +165,15 @@ function alone(folder: string, network: string, name: string): LocatedBundle {
 }
 
 function parseBundle(text: string, path: string): Bundle {
-  let json: unknown;
+  return parseWith(bundleSchema, jsonOf(text, path), path);
+}
+
+function jsonOf(text: string, path: string): unknown {
   try {
-    json = JSON.parse(text);
+    return JSON.parse(text);
   } catch (error) {
     throw new FileError(`${path} is not JSON: ${(error as Error).message}`);
   }
-  return parseWith(bundleSchema, json, path);
 }
 
 function filesOf({ network, unconditional, guides, classifier, extractor, results }: Bundle): string[] {

@@ -62,6 +62,35 @@ describe("sampling a model", () => {
     expect(await evaluations("cfg:2+pag:1+autoguidance:2")).toBe(16);
   });
 
+  test("what the network is told, and noise on what it is told, go with a sample's seed", async () => {
+    const specs = [
+      "icg:2",
+      "icg:2,kind=gaussian",
+      "tsg:2",
+      "tsg:2,form=level",
+      "negative:2,condition=1",
+      "cads:1,tau1=0.2",
+      "icg:2+tsg:2~apg+negative:1.5,condition=2+cads:0.5+pag:1",
+    ];
+    const plain = (await sampleAll(model, { seeds: [5, 6, 7], label: 0 })).x;
+    for (const guidance of specs) {
+      const together = await sampleAll(model, { seeds: [5, 6, 7], guidance, label: 0 });
+      const alone = await sampleAll(model, { seeds: [6], guidance, label: 0 });
+      expect(alone.x, guidance).toBeAllClose(rows(together.x, 1, 2), { abs: 1e-4 });
+      expect(together.x, guidance).not.toBeAllClose(plain, { abs: 1e-3 });
+      const again = await sampleAll(model, { seeds: [5, 6, 7], guidance, label: 0 });
+      expect(again.x.data, guidance).toEqual(together.x.data);
+    }
+  });
+
+  test("conditions are named as classes are, and the network offers its embeddings", async () => {
+    const { networks } = (await sampleAll(model, { seeds: [0], guidance: "icg:2+tsg:2+cads:0.3", label: 0 }))
+      .evaluations;
+    expect(networks).toBe(12);
+    const unknown = sampleAll(model, { seeds: [0], guidance: "negative:2,condition=shoe", label: 0 });
+    await expect(unknown).rejects.toThrow('no class "shoe"; its classes are 0 0, 1 1, 2 2');
+  });
+
   test("yields every step, and ends when the signal says so", async () => {
     const abort = new AbortController();
     const indices: number[] = [];
@@ -107,18 +136,59 @@ describe("finding a model", () => {
     await expect(locateModel(graph)).rejects.toThrow(/is a graph, not a model of ours.*fairlead inspect/);
   });
 
-  test("a training's folder is its final model with its snapshots as guides, latest first", async () => {
-    const run = join(folder, "run");
-    await mkdir(join(run, "snapshots"), { recursive: true });
-    await writeFile(join(run, "config.json"), "{}");
-    await saveTinyModel(join(run, "snapshots", "8000-ema.safetensors"));
-    await saveTinyModel(join(run, "snapshots", "16000-ema.safetensors"));
-    const early = await locateModel(run);
-    expect(early.bundle.network).toBe(join("snapshots", "16000-ema.safetensors"));
-    await saveTinyModel(join(run, "model.safetensors"));
-    const { bundle } = await locateModel(run);
-    expect(bundle.network).toBe("model.safetensors");
-    expect(Object.keys(bundle.guides)).toContain("8000-ema");
+  describe("a training's folder", () => {
+    const at = (...names: string[]): string => join(folder, "run", ...names);
+    const guidesOf = async (): Promise<string[]> => Object.keys((await locateModel(at())).bundle.guides);
+
+    beforeAll(async () => {
+      await mkdir(at("snapshots"), { recursive: true });
+      const training = { images: 15990, batchSize: 32, ema: [{ name: "long" }, { name: "short" }] };
+      await writeFile(at("config.json"), JSON.stringify({ model: {}, training }));
+    });
+
+    test("without a snapshot has no model yet", async () => {
+      await expect(locateModel(at())).rejects.toThrow(
+        "has no model yet: let it run to its end or to a snapshot",
+      );
+    });
+
+    test("is its latest snapshot of the first average while it runs, and the others are guides", async () => {
+      for (const [i, name] of ["8000-short", "8000-long", "512-long", "992-long", "992-short"].entries())
+        await saveTinyModel(at("snapshots", `${name}.safetensors`), i);
+      const { bundle } = await locateModel(at());
+      expect(bundle.network).toBe(join("snapshots", "8000-long.safetensors"));
+      expect(Object.keys(bundle.guides)).toEqual(["512-long", "992-long", "992-short", "8000-short"]);
+    });
+
+    test("is its final model, with all but itself as guides, nearest to a sixteenth of the training first", async () => {
+      await saveTinyModel(at("snapshots", "16000-long.safetensors"), 7);
+      await saveTinyModel(at("snapshots", "16000-short.safetensors"), 8);
+      await saveTinyModel(at("model.safetensors"), 7);
+      await writeFile(at("snapshots", "notes.txt"), "");
+      const { bundle } = await locateModel(at());
+      expect(bundle.network).toBe("model.safetensors");
+      const early = ["992-long", "992-short", "512-long", "8000-long", "8000-short"];
+      expect(Object.keys(bundle.guides)).toEqual([...early, "16000-short"]);
+    });
+
+    test("guides with any of them by name, the first without one, and lists them in its refusal", async () => {
+      const run = await openModel(runtime, at());
+      const guided = async (guidance: string) => (await sampleAll(run, { seeds: [3], guidance })).x;
+      const byName = await guided("autoguidance:2,guide=992-long");
+      expect(await guided("autoguidance:2")).toEqual(byName);
+      expect(await guided("autoguidance:2,guide=16000-short")).not.toBeAllClose(byName, { abs: 1e-4 });
+      const both = await guided("cfg:1.5+autoguidance:1.5,guide=8000-short");
+      expect(both).not.toBeAllClose(await guided("cfg:1.5"), { abs: 1e-4 });
+      await expect(guided("autoguidance:2,guide=16000-long")).rejects.toThrow(
+        'no guide "16000-long"; its guides: 992-long, 992-short, 512-long, 8000-long, 8000-short, 16000-short',
+      );
+      await run.dispose();
+    });
+
+    test("keeps a snapshot that may be itself where its configuration does not say so", async () => {
+      await writeFile(at("config.json"), "{}");
+      expect(await guidesOf()).toContain("16000-long");
+    });
   });
 
   test("a manifest that is no JSON, has unknown keys or points out of its folder is refused", async () => {

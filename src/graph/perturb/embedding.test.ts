@@ -57,6 +57,11 @@ describe("the embedding of an input", () => {
   test("is none where the input has an effect beside it, or only the input itself is in the way", () => {
     const beside = graphOf(({ x, noise }) => mul(add(x, levelOf(noise)), reshape(noise, [rows, 1])));
     expect(embeddingOf(beside, "noise")).toBeUndefined();
+    const two = graphOf(({ x, noise, labels }, builder) => {
+      const other = matmul(reshape(noise, [rows, 1]), builder.literal([3, 1], "float32", [1, 2]));
+      return mul(add(mul(x, levelOf(noise)), other), classesOf(labels));
+    });
+    expect(embeddingOf(two, "noise")).toBeUndefined();
     const direct = graphOf(({ x, noise }) => mul(x, reshape(noise, [rows, 1])));
     expect(embeddingOf(direct, "noise")).toBeUndefined();
     expect(embeddingOf(direct, "labels")).toBeUndefined();

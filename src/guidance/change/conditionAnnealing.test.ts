@@ -156,7 +156,9 @@ describe("conditions that are tensors", () => {
   test("get the noise themselves: y' = sqrt(gamma)*y + s*sqrt(1 - gamma)*n", async () => {
     const { evaluate } = guide<Tensor>(network, y, compose([change(0)]), { seeds });
     await evaluate(x, sigmaOf(0.825), 6);
-    const got = network.calls.at(-1)![0].condition!;
+    const [branch] = network.calls.at(-1)!;
+    expect(branch.conditionNoise).toBeUndefined();
+    const got = branch.condition!;
     expect(got.shape).toEqual(y.shape);
     const want = seeds.flatMap((seed, row) => {
       const stream = philox(seed, 2 ** 48 + 2 ** 41 + 6);

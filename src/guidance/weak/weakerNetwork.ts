@@ -40,10 +40,14 @@ export const autoguidanceMethod = weakMethod({
   role: "weak",
   summary: "Autoguidance moves away from a worse network's prediction for the same condition.",
   formula: "D = D_guide(x; condition) + weight*(D(x; condition) - D_guide(x; condition))",
-  needs: "a guide: a network trained for less time, a smaller one, or one with a shorter EMA",
+  needs:
+    "a guide: a network trained for less time, a smaller one, or one with a shorter EMA; a training's folder offers its snapshots " +
+    "and averages, as in guide=32000-ema",
   cost: "1 evaluation of the guide",
   adds: { networks: 1, gradients: 0 },
-  when: "Fewer outliers without losing diversity; with or without a label.",
+  when:
+    "Fewer outliers without losing diversity; with or without a label. The paper's mix with cfg (Eq. 6, total weight w, share a of " +
+    "autoguidance) is cfg:W+autoguidance:V with W = (1 - a)*(w - 1) + 1 and V = a*(w - 1) + 1.",
   published: "1.7 to 2.9 with a guide that is smaller and less trained (EDM2)",
   source: "Karras et al. 2024, arXiv:2406.02507",
   space: "any",
@@ -52,7 +56,11 @@ export const autoguidanceMethod = weakMethod({
   options: {
     weight: weightOption("0 is the guide, above 1 guides"),
     interval: intervalOption,
-    guide: { meaning: "which of the model's guides; without it, the first", unit: "name", values: name },
+    guide: {
+      meaning: "which of the model's guides (fairlead models lists them); without it, the first",
+      unit: "name",
+      values: name,
+    },
   },
   make: (options, { guides = {} }) =>
     autoguidance({ ...options, weight: weightOf(options.weight), guide: guideNamed(options.guide, guides) }),
