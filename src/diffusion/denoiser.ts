@@ -1,5 +1,5 @@
 import type { Tensor } from "../base/tensor.ts";
-import { type Perturbation, perturbationKey } from "../graph/perturb/perturbation.ts";
+import { type LayerSelection, type Perturbation, perturbationKey } from "../graph/perturb/perturbation.ts";
 import { type EmbeddingNoise, sameNoise } from "./embeddingNoise.ts";
 
 /** One way to ask a network for a prediction. Who makes one from another spreads it: `{ ...branch, perturbation }`. */
@@ -59,6 +59,12 @@ export interface Denoiser<C = Labels> {
    * Absent: this denoiser cannot be differentiated. Cost: about three evaluations.
    */
   vjp?(x: Tensor, sigma: number, branch: Branch<C>, cotangent: Tensor): Promise<Pullback>;
+  /**
+   * How much each token is looked at in chosen self-attention layers when that branch is computed: the attention map's mean over
+   * heads, summed over queries, so that 1 is the mean over tokens. One tensor a layer, [batch, height, width] of its grid of
+   * tokens. Rows are independent. Absent: this denoiser does not tell. Cost: an evaluation up to the last of the layers.
+   */
+  attended?(x: Tensor, sigma: number, branch: Branch<C>, layers: LayerSelection): Promise<readonly Tensor[]>;
 }
 
 /** A prediction and what pulls a gradient with respect to it back to x. */

@@ -21,8 +21,10 @@ import { cfgMethod } from "./weak/condition.ts";
 import { icgMethod } from "./weak/independentCondition.ts";
 import { negativeMethod } from "./weak/negative.ts";
 import { pagMethod } from "./weak/perturbedAttention.ts";
+import { sagMethod } from "./weak/selfAttention.ts";
 import { selfAutoguidanceMethod } from "./weak/selfAutoguidance.ts";
 import { slgMethod } from "./weak/skipLayers.ts";
+import { swgMethod } from "./weak/slidingWindows.ts";
 import { segMethod } from "./weak/smoothedEnergy.ts";
 import { stgMethod } from "./weak/spatiotemporal.ts";
 import { s2Method } from "./weak/stochasticBlocks.ts";
@@ -36,10 +38,12 @@ const catalogue: readonly Method[] = [
   cfgMethod,
   pagMethod,
   segMethod,
+  sagMethod,
   slgMethod,
   stgMethod,
   tpgMethod,
   s2Method,
+  swgMethod,
   autoguidanceMethod,
   selfAutoguidanceMethod,
   negativeMethod,

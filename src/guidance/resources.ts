@@ -12,6 +12,15 @@ export interface NoiseAwareClassifier<C = Labels> {
   logProbabilityGradient(x: Tensor, sigma: number, labels: C): Promise<Tensor>;
 }
 
+/** A network of square images, for other sides. */
+export interface Resized<C = Labels> {
+  /** Of the images that are guided, in pixels. */
+  readonly side: number;
+  /** Sides that the network takes are multiples of it. */
+  readonly multiple: number;
+  to(side: number): Denoiser<C>;
+}
+
 /** What a model offers to guidance, beside the network that is guided. */
 export interface GuidanceResources<C = Labels> {
   /** Whether the guided network takes a condition at all. */
@@ -36,4 +45,6 @@ export interface GuidanceResources<C = Labels> {
   readonly noisyCondition?: (branch: Branch<C>, noise: EmbeddingNoise) => Branch<C>;
   /** Whether the network makes an embedding of the noise level that noise can be put on. Default: false. */
   readonly levelEmbedding?: boolean;
+  /** The guided network for square images of other sides. Absent: its size is fixed. */
+  readonly resized?: Resized<C>;
 }

@@ -34,6 +34,7 @@ export function standInModel(specs: readonly MethodSpec[]): ExplainedModel {
     randomCondition: (rows) => rows.map(() => 1),
     noisyCondition: noiseInNetwork,
     levelEmbedding: true,
+    resized: { side: 64, multiple: 1, to: silent },
   };
   return { denoiser: silent(), resources };
 }

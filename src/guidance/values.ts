@@ -96,6 +96,27 @@ export const nonNegative: ValueKind<number> = {
   write: String,
 };
 
+export const positive: ValueKind<number> = {
+  wanted: "a finite number above 0",
+  read: readNumber,
+  holds: (value): value is number => isFinite(value) && value > 0,
+  write: String,
+};
+
+export const shareBelowOne: ValueKind<number> = {
+  wanted: "a number above 0 and below 1",
+  read: readNumber,
+  holds: (value): value is number => isFinite(value) && value > 0 && value < 1,
+  write: String,
+};
+
+export const oddNumber: ValueKind<number> = {
+  wanted: "an odd number from 1",
+  read: readNumber,
+  holds: (value): value is number => isWhole(value) && value % 2 === 1,
+  write: String,
+};
+
 export const positiveOrInf: ValueKind<number> = {
   wanted: "a number above 0, or inf",
   read: (text) => (text === "inf" ? Infinity : readNumber(text)),

@@ -5,14 +5,21 @@ import type { Preconditioning } from "../diffusion/preconditioning.ts";
 import { type AttentionLayer, attentionLayers } from "../graph/attention.ts";
 import type { Graph, NamedType } from "../graph/graph.ts";
 import { type GraphBranch, mergeBranches } from "../graph/merge.ts";
-import { type Perturbation, drawRandomInputs, perturbationKey } from "../graph/perturb.ts";
+import {
+  type LayerSelection,
+  type Perturbation,
+  drawRandomInputs,
+  perturbationKey,
+} from "../graph/perturb.ts";
 import { withEmbeddingNoise } from "../graph/perturb/embedding.ts";
 import { differentiate } from "../graph/transform.ts";
 import type { Program, Runtime } from "../runtime/runtime.ts";
+import { type AttendedMap, attendedGraph, joinPieces } from "./attended.ts";
 import { groupBranches } from "./branchGroups.ts";
 import { inPieces, rowsOfPiece } from "./inPieces.ts";
 import { type NetworkConfig, conditionClasses, sampleShape } from "./network.ts";
 import { networkGraph } from "./networkGraph.ts";
+import { type UnetConfig, sideMultiple } from "./unet.ts";
 import { type EmbeddingWidths, type RowInputs, embeddingWidths, rowInputs } from "./rowInputs.ts";
 
 /** A trained network as a denoiser. Its sessions are made when first needed and kept until `dispose`. */
@@ -24,6 +31,17 @@ export interface NetworkDenoiser extends Denoiser<Labels> {
   /** Widths of the embeddings that noise can be put on. */
   readonly embeddings: EmbeddingWidths;
   vjp(x: Tensor, sigma: number, branch: Branch<Labels>, cotangent: Tensor): Promise<Pullback>;
+  attended(
+    x: Tensor,
+    sigma: number,
+    branch: Branch<Labels>,
+    layers: LayerSelection,
+  ): Promise<readonly Tensor[]>;
+  /**
+   * The same network for images of another side, in pixels; null for a network of points. Throws UsageError for a side that is no
+   * multiple. Its sessions end with this one's.
+   */
+  readonly resized: { readonly multiple: number; to(side: number): NetworkDenoiser } | null;
   /** How `denoise` would compute some branches for a number of rows, and why. Computes nothing. */
   plan(branches: readonly Branch<Labels>[], rows: number): BranchPlan;
   dispose(): Promise<void>;
@@ -61,6 +79,7 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
   const maxRows = options.maxRows ?? (isPoint ? 1024 : 4);
   const pieces = [isPoint ? Math.min(512, maxRows) : 1, maxRows] as const;
   const programs = new Map<string, Compiled>();
+  const attendedPrograms = new Map<string, CompiledAttended>();
 
   const plain = (count: number): Graph => networkGraph(network, parameters, count);
   const single = plain(1);
@@ -95,6 +114,17 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
     const graph = differentiate(graphOf(count, kind), outputName(0), ["x"], { seed: COTANGENT });
     const made = { program: runtime.compile(graph), inputs: graph.inputs };
     programs.set(key, made);
+    return made;
+  }
+
+  /** A program that gives what the tokens of chosen layers receive. */
+  function attendedFor(count: number, layers: LayerSelection, noisy: readonly string[]): CompiledAttended {
+    const key = `${count} ${JSON.stringify(layers)} ${noisy.join()}`;
+    const found = attendedPrograms.get(key);
+    if (found) return found;
+    const { graph, maps } = attendedGraph(graphFor(count, noisy), layers);
+    const made = { program: runtime.compile(graph), inputs: graph.inputs, maps };
+    attendedPrograms.set(key, made);
     return made;
   }
 
@@ -133,11 +163,28 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
     });
   }
 
+  const sizes = new Map<number, NetworkDenoiser>();
+  function resizedTo(side: number): NetworkDenoiser {
+    const known = sizes.get(side);
+    if (known) return known;
+    const multiple = sideMultiple(network as UnetConfig);
+    if (!Number.isInteger(side / multiple) || side <= 0) {
+      throw new UsageError(`this network takes images whose side is a multiple of ${multiple}, got ${side}`);
+    }
+    const made = networkDenoiser(runtime, {
+      ...options,
+      network: { ...(network as UnetConfig), size: side },
+    });
+    sizes.set(side, made);
+    return made;
+  }
+
   return {
     shape,
     classes,
     attention,
     embeddings,
+    resized: network.kind === "unet" ? { multiple: sideMultiple(network), to: resizedTo } : null,
     async denoise(x, sigma, branches) {
       checkInput(x, shape);
       const count = x.shape[0];
@@ -196,6 +243,23 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
       });
       return { denoised, gradient };
     },
+    async attended(x, sigma, branch, layers) {
+      checkInput(x, shape);
+      const [count, size] = [x.shape[0], sizeOf(shape)];
+      const given = rowInputs([branch], { count, sigma, classes, widths: embeddings });
+      const scale = preconditioning.cIn(sigma);
+      const perPiece = rowsOfPiece(count, ...pieces);
+      const results = await inPieces(count, perPiece, runtime.lanes, async (start, end) => {
+        const [rows, scaled] = [end - start, x.data.subarray(start * size, end * size)];
+        const { program } = attendedFor(rows, layers, given.noisy);
+        return (await program).run({
+          ...given.feeds(start, end),
+          x: { data: Float32Array.from(scaled, (value) => scale * value), shape: [rows, ...shape] },
+        });
+      });
+      const { maps } = attendedFor(Math.min(perPiece, count), layers, given.noisy);
+      return joinPieces(maps, results);
+    },
     plan(branches, count) {
       const groups = groupBranches(branches).map(({ inputs, perturbations }) => {
         const named = (i: number): string => (perturbations[i] ? `perturbed ${i}` : "plain");
@@ -225,8 +289,12 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
       };
     },
     async dispose() {
-      const made = await Promise.all([...programs.values()].map(({ program }) => program));
+      for (const one of sizes.values()) await one.dispose();
+      sizes.clear();
+      const all = [...programs.values(), ...attendedPrograms.values()];
+      const made = await Promise.all(all.map(({ program }) => program));
       programs.clear();
+      attendedPrograms.clear();
       await Promise.all(made.map((program) => program.dispose()));
     },
   };
@@ -235,6 +303,10 @@ export function networkDenoiser(runtime: Runtime, options: NetworkDenoiserOption
 interface Compiled {
   readonly program: Promise<Program>;
   readonly inputs: readonly NamedType[];
+}
+
+interface CompiledAttended extends Compiled {
+  readonly maps: readonly AttendedMap[];
 }
 
 /** What a program is made for. */

@@ -32,6 +32,9 @@ export interface UnetConfig {
   readonly modulate: boolean;
 }
 
+/** Sides of images are multiples of it: patches, halved at each further level. */
+export const sideMultiple = ({ patch, features }: UnetConfig): number => patch * 2 ** (features.length - 1);
+
 export interface UnetInputs {
   /** [batch, channels, size, size] */
   readonly x: Value;

@@ -16,6 +16,8 @@ interface MapOptions {
    */
   readonly give?: "map" | "received";
   readonly attention?: "self" | "cross" | "any";
+  /** Whether the maps are the only outputs: what comes after the last of them is then not computed. Default: false. */
+  readonly alone?: boolean;
 }
 
 /** The name of the output that holds a layer's map. */
@@ -23,9 +25,9 @@ export function mapOutput(layer: { readonly name: string }, give: "map" | "recei
   return `attention/${give}/${layer.name}`;
 }
 
-/** The graph with attention maps of chosen layers as further outputs, see `mapOutput`. Throws UsageError as `selectLayers`. */
+/** The graph with attention maps of chosen layers as (further) outputs, see `mapOutput`. Throws UsageError as `selectLayers`. */
 export function withAttentionMaps(graph: Graph, layers: LayerSelection, options: MapOptions = {}): Graph {
-  const { give = "map", attention = "self" } = options;
+  const { give = "map", attention = "self", alone = false } = options;
   // An attention that is one operator has no map before it is written out; its name is the one it had.
   const open = decompose(graph);
   const insides = attentionLayers(open);
@@ -45,7 +47,7 @@ export function withAttentionMaps(graph: Graph, layers: LayerSelection, options:
     }
     return results;
   });
-  const all = { ...outputs, ...Object.fromEntries(maps) };
+  const all = { ...(alone ? {} : outputs), ...Object.fromEntries(maps) };
   return { ...builder.build(all, { name: graph.name, keepInputs: true }), metadata: graph.metadata };
 }
 

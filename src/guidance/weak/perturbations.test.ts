@@ -41,7 +41,7 @@ describe.each([
   ["tpg:3,seed=2", 4, { kind: "shuffle-tokens", layers, seed: 2 }],
   ["s2:0.25", 1.25, { kind: "drop-blocks", layers: "all", p: 0.1, seed: 0 }],
   ["s2:1,p=0.4,layers=up,seed=9", 2, { kind: "drop-blocks", layers: ["up"], p: 0.4, seed: 9 }],
-  ["self-autoguidance:2", 2, { kind: "weight-noise", std: 0.05, seed: 0 }],
+  ["self-autoguidance:2", 2, { kind: "weight-noise", std: 0.02, seed: 0 }],
   ["self-autoguidance:1.5,std=0.3,seed=1", 1.5, { kind: "weight-noise", std: 0.3, seed: 1 }],
   [
     "self-autoguidance:2,damage=attention-dropout,p=0.4,layers=mid",

@@ -86,7 +86,7 @@ export const selfAutoguidanceMethod = weakMethod({
     std: {
       meaning: "noise on each weight, relative to the spread of its tensor; only for weight-noise: 0 is off",
       unit: "standard deviations of the tensor",
-      default: 0.05,
+      default: 0.02,
       only: ["damage", ["weight-noise"]],
       values: nonNegative,
     },
