@@ -21,6 +21,7 @@ function answering(spec: string): ExplainedModel {
     resources: {
       ...resources,
       guides: Object.fromEntries(guides) as Record<string, Denoiser>,
+      resized: { side: 4, multiple: 1, to: (side) => ({ ...network(0.5), shape: [1, side, side] }) },
       classifier: { logProbabilityGradient: (x) => Promise.resolve(map((value) => -value, x)) },
     },
   };
@@ -37,6 +38,7 @@ function network(std: number): Denoiser {
           return map((value, i) => (std * value + sigma * mean * Math.cos(i)) / (std + sigma), x);
         }),
       ),
+    attended: () => Promise.resolve([tensor(Float64Array.of(0.4, 1.8, 1.2, 0.6), [1, 2, 2])]),
   };
 }
 

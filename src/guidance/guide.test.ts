@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Labels } from "../diffusion/denoiser.ts";
-import { concatRows, rows, tensor } from "../base/tensor.ts";
+import { concatRows, map, rows, tensor } from "../base/tensor.ts";
 import { last } from "../diffusion/last.ts";
 import { euler } from "../diffusion/samplers/euler.ts";
 import { heun } from "../diffusion/samplers/heun.ts";
@@ -9,13 +9,15 @@ import { recording } from "../testing/recording.ts";
 import { toyClassifier, toyDenoiser } from "../testing/toyModel.ts";
 import { buildGuidance } from "./build.ts";
 import { compose, stateful, unguided } from "./guidance.ts";
-import type { Combine } from "./guidance.ts";
+import type { Combine, Term } from "./guidance.ts";
 import { guide } from "./guide.ts";
+import { everywhere } from "./interval.ts";
 import { cfg } from "./weak/condition.ts";
 import { pag } from "./weak/perturbedAttention.ts";
 
 const labels = [0, 2, 5];
 const x = tensor(Float32Array.from([0.1, -1 / 3, 2.5, 1e-3, -4, 0.7]), [3, 2]);
+const x64 = tensor(Float64Array.from(x.data), x.shape);
 const sigmas = karras({ steps: 5, min: 0.05, max: 10 });
 
 /** Counts the steps it remembers, and notes what each evaluation saw. */
@@ -139,5 +141,97 @@ describe("a guidance of one prediction", () => {
     const resources = { conditional: true, classifier: toyClassifier(0.5) };
     const push = guide(main, null, buildGuidance("classifier:1", resources));
     await expect(push.evaluate(x, 1)).rejects.toThrow(/classifier guidance needs a label/);
+  });
+});
+
+describe("a term by hand", () => {
+  const sigma = 0.9;
+  const half = (at: typeof x) => Promise.resolve(map((value) => value / 2, at));
+  /** Asked about whatever sample, under each condition: x times a number of the condition's. */
+  const factors = { strong: 0.8, weak: 0.5, other: 0.2 } as const;
+  type Asked = keyof typeof factors;
+  const network = () =>
+    recording<Asked>({
+      shape: [2],
+      denoise: (at, _sigma, branches) =>
+        Promise.resolve(branches.map(({ condition }) => map((v) => factors[condition!] * v, at))),
+    });
+  const term = {
+    method: "by hand",
+    weight: 3,
+    interval: everywhere,
+    weak: () => ({ condition: "weak" as const }),
+  };
+  const run = async (more: Partial<Term<Asked>>) => {
+    const main = network();
+    const guided = guide<Asked>(main, "strong", compose<Asked>([{ ...term, ...more }]));
+    return { denoised: await guided.evaluate(x64, sigma), calls: main.calls, guided };
+  };
+
+  test("with a reference adds the difference of the two to the strong prediction", async () => {
+    const { denoised, calls, guided } = await run({ reference: () => ({ condition: "other" }) });
+    // 0.8 + 2*(0.2 - 0.5)
+    expect(denoised).toBeAllClose(
+      map((value) => 0.2 * value, x64),
+      { abs: 1e-14 },
+    );
+    expect(calls).toHaveLength(1);
+    expect(guided.evaluations.networks).toBe(3);
+  });
+
+  test("asks the weak prediction's denoiser for its reference", async () => {
+    const from = recording<Asked>({
+      shape: [2],
+      denoise: (at, _, branches) => Promise.all(branches.map(() => half(at))),
+    });
+    const { denoised, calls } = await run({ from, reference: () => ({ condition: "strong" }) });
+    expect(from.calls).toEqual([[{ condition: "weak" }, { condition: "strong" }]]);
+    expect(calls).toEqual([[{ condition: "strong" }]]);
+    // Both of its predictions are x/2, so that nothing is added.
+    expect(denoised).toBeAllClose(
+      map((value) => 0.8 * value, x64),
+      { abs: 1e-14 },
+    );
+  });
+
+  test("of another sample takes the noise that is found in it from x", async () => {
+    const seen: unknown[] = [];
+    const { denoised, calls, guided } = await run({
+      degrade(moment, compared) {
+        seen.push(moment.x, compared.prediction.data, compared.branch);
+        return half(moment.x);
+      },
+    });
+    expect(seen).toEqual([x64, map((value) => 0.8 * value, x64).data, { condition: "strong" }]);
+    expect(calls).toEqual([[{ condition: "strong" }], [{ condition: "weak" }]]);
+    expect(guided.evaluations.networks).toBe(2);
+    // y = x/2, D(y) = y/2: the weak prediction is x - (y - D(y)) = 0.75 x, and 0.8 + 2*(0.8 - 0.75) = 0.9.
+    expect(denoised).toBeAllClose(
+      map((value) => 0.9 * value, x64),
+      { abs: 1e-14 },
+    );
+  });
+
+  test("makes that sample from its reference, where it has one", async () => {
+    let given: unknown;
+    await run({
+      reference: () => ({ condition: "other" }),
+      degrade(moment, { prediction, branch }) {
+        given = { first: prediction.data[0], branch };
+        return moment.x;
+      },
+    });
+    expect(given).toEqual({ first: 0.2 * x64.data[0], branch: { condition: "other" } });
+  });
+
+  test("may finish the answer, beside what it is compared with", async () => {
+    const { denoised } = await run({
+      finish: (answer, compared) => map((value, i) => (i % 2 === 0 ? value : compared.data[i]), answer),
+    });
+    // Even places 0.8 + 2*(0.8 - 0.5) = 1.4, odd ones as they are.
+    expect(denoised).toBeAllClose(
+      map((value, i) => (i % 2 === 0 ? 1.4 : 0.8) * value, x64),
+      { abs: 1e-14 },
+    );
   });
 });

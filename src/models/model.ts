@@ -64,13 +64,10 @@ export async function openModel(runtime: Runtime, model: string): Promise<Model>
     guides,
     ...(classifier && { classifier }),
     attention: denoiser.attention.map(({ name }) => name),
-<<<<<<< HEAD
     ...(denoiser.classes > 0 && classConditions(classNames(config))),
     ...(denoiser.embeddings.conditionNoise !== undefined && { noisyCondition: noiseInNetwork }),
     levelEmbedding: denoiser.embeddings.levelNoise !== undefined,
-=======
     ...(denoiser.resized && { resized: { side: denoiser.shape[1], ...denoiser.resized } }),
->>>>>>> 5c6d63c (wip: SAG and SWG)
   };
   const owned = [denoiser, unconditional?.denoiser, classifier, extractor, ...Object.values(guides)];
   return {

@@ -17,6 +17,7 @@ import { recording } from "./recording.ts";
 export function guidanceModel({ indifferent = false, space = (d) => d }: ModelOptions = {}) {
   const network = (std: number) => recording(indifferent ? indifferentDenoiser : imageDenoiser(std, space));
   const [main, weaker, unconditional] = [0.5, 0.8, 0.6].map(network);
+  const small = recording({ ...imageDenoiser(0.5, space), shape: [2, 3, 3] });
   const resources: GuidanceResources = {
     conditional: true,
     guides: { early: weaker },
@@ -28,8 +29,17 @@ export function guidanceModel({ indifferent = false, space = (d) => d }: ModelOp
     ...classConditions(["zero", "one", "two", "three", "four", "five"]),
     noisyCondition: noiseInNetwork,
     levelEmbedding: true,
+    resized: { side: 4, multiple: 3, to: () => small },
   };
-  return { main, networks: [main, weaker, unconditional], unconditional, resources };
+  const networks = [main, weaker, unconditional];
+  return {
+    main,
+    networks,
+    unconditional,
+    resources,
+    /** Branches that its networks were asked so far; four windows of the image are one. */
+    asked: () => networks.flatMap(({ calls }) => calls.flat()).length + small.calls.flat().length / 4,
+  };
 }
 
 export type GuidanceModel = ReturnType<typeof guidanceModel>;
@@ -64,7 +74,22 @@ function imageDenoiser(std: number, space: NonNullable<ModelOptions["space"]>): 
     shape: IMAGE,
     denoise: (x, sigma, branches) =>
       Promise.resolve(branches.map((branch) => space(predict(std, x, sigma, branch), x, sigma))),
+    attended: (x) => Promise.resolve([energyOfQuarters(x)]),
   };
+}
+
+/** Looks at each of four quarters of an image as much as there is in it: [batch, 2, 2], 1 on average. */
+function energyOfQuarters(x: Tensor): Tensor {
+  const rows = Array.from({ length: x.shape[0] }, (_, row) => {
+    const quarters = [0, 0, 0, 0];
+    for (let at = 0; at < SIZE; at++) {
+      const [h, w] = [Math.floor(at / 4) % 4, at % 4];
+      quarters[2 * Math.floor(h / 2) + Math.floor(w / 2)] += x.data[row * SIZE + at] ** 2;
+    }
+    const mean = quarters.reduce((a, b) => a + b) / 4;
+    return quarters.map((energy) => energy / mean);
+  });
+  return tensor(Float64Array.from(rows.flat()), [rows.length, 2, 2]);
 }
 
 function predict(std: number, x: Tensor, sigma: number, branch: Branch<Labels>): Tensor {
@@ -111,6 +136,7 @@ const indifferentDenoiser: Denoiser = {
     const image = map((_, i) => 0.9 * Math.cos(1.7 * (i % SIZE)), x);
     return Promise.resolve(branches.map(() => image));
   },
+  attended: (x) => Promise.resolve([energyOfQuarters(x)]),
 };
 
 /** Of log N(x; mean of the label, std^2 + sigma^2) - log N(x; null mean, std^2 + sigma^2), std 0.5: the exact classifier. */

@@ -11,6 +11,7 @@ export function recording<C>(denoiser: Denoiser<C>): Recording<C> {
   return {
     shape: denoiser.shape,
     calls,
+    ...(denoiser.attended && { attended: denoiser.attended.bind(denoiser) }),
     denoise(x, sigma, branches) {
       calls.push(branches);
       return denoiser.denoise(x, sigma, branches);

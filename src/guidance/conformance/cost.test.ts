@@ -19,7 +19,7 @@ everyMethod(null, "an evaluation costs what the catalogue says, and no more is a
     networks: method.adds.networks + weak.networks,
     gradients: method.adds.gradients + weak.gradients,
   });
-  expect(model.networks.flatMap(({ calls }) => calls.flat())).toHaveLength(evaluations.networks);
+  expect(model.asked()).toBe(evaluations.networks);
 });
 
 everyMethod("interval", "outside (low, high] it is off and free; inside it is on", async (one) => {

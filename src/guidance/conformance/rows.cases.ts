@@ -40,6 +40,8 @@ export interface Row {
   readonly skip?: Partial<Record<Property, string>>;
 }
 
+const NOISES = "it compares the noises found in two samples, which differ by the samples too";
+const WINDOWS = "a window does not know where it lies, so that one image for all windows is not one image";
 const AMOUNT = "it is one amount for the whole batch, at every noise level";
 const NOT_PROPORTIONAL = "a correction is no step away from a weak prediction";
 const OWN_FORMULA = "how the predictions meet is the method: its weight enters by its formula";
@@ -61,10 +63,20 @@ export const rows: Readonly<Record<string, readonly Row[]>> = {
     { spec: "cfg:2+seg:$", without: "cfg:2" },
     { spec: "cfg:2+seg:$", without: "cfg:2", separate: true },
   ],
+  sag: [
+    { spec: "sag:$,form=strong", skip: { identity: NOISES } },
+    { spec: "sag:$,sigma=2,kernel=5,threshold=0", skip: { identity: NOISES } },
+    { spec: "cfg:2+sag:$", without: "cfg:2", skip: { identity: NOISES } },
+    { spec: "cfg:2+sag:$", without: "cfg:2", separate: true, skip: { identity: NOISES } },
+  ],
   slg: [{ spec: "slg:$" }, { spec: "slg:$,kind=skip-attention" }, { spec: "slg:$,kind=skip-feed-forward" }],
   stg: [{ spec: "stg:$" }, { spec: "stg:$,mode=attention" }],
   tpg: [{ spec: "tpg:$" }],
   s2: [{ spec: "s2:$" }],
+  swg: [
+    { spec: "swg:$", skip: { identity: WINDOWS } },
+    { spec: "swg:$,where=overlaps", skip: { identity: WINDOWS } },
+  ],
   negative: [{ spec: "negative:$,condition=3" }, { spec: "negative:$" }],
   icg: [{ spec: "icg:$" }, { spec: "icg:$,kind=gaussian" }],
   tsg: [{ spec: "tsg:$" }, { spec: "tsg:$,form=level,alpha=2" }],

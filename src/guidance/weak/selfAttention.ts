@@ -93,16 +93,15 @@ async function degraded<C>(
   for (let i = 0; i < data.length; i++) {
     const [row, at] = [Math.floor(i / rowSize(x)), i % (rows * columns)];
     const [h, w] = [Math.floor(at / columns), at % columns];
-    const mean = received.reduce((sum, map) => sum + nearest(map, row, h / rows, w / columns), 0);
+    const mean = received.reduce((sum, { data, shape: [, height, width] }) => {
+      // The nearest token, as torch's interpolate takes it.
+      const [down, across] = [Math.floor((h * height) / rows), Math.floor((w * width) / columns)];
+      return sum + data[(row * height + down) * width + across];
+    }, 0);
     const masked = mean / received.length > threshold;
     data[i] = masked ? x.data[i] + (blurred[i] - prediction.data[i]) : x.data[i];
   }
   return { data, shape: x.shape };
-}
-
-/** The token of a map [batch, height, width] that a place, as shares of height and width, lies in. */
-function nearest({ data, shape: [, height, width] }: Tensor, row: number, h: number, w: number): number {
-  return data[(row * height + Math.floor(h * height)) * width + Math.floor(w * width)];
 }
 
 /** Each channel blurred by a Gaussian of so many taps in each direction, mirrored at the border. */

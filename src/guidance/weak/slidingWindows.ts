@@ -94,8 +94,8 @@ function windowsOf(shape: readonly number[], network: readonly number[], count: 
   const longest = Math.max(height, width);
   if (count < 2 || count * side < longest || side >= Math.min(height, width)) {
     throw new UsageError(
-      `swg: ${count} windows of ${side} pixels do not cover a side of ${longest} in part each: ` +
-        "take 2 or more, each shorter than the image, together as long",
+      `swg: ${count} windows of ${side} pixels are to cover a side of ${longest}, each a part of it: ` +
+        "take more or larger ones, but smaller than the image",
     );
   }
   const starts = (length: number): number[] =>
