@@ -3,7 +3,7 @@ import type { Evaluate } from "../denoiser.ts";
 import type { Sigmas } from "../sigmas.ts";
 import { pairs } from "../sigmas.ts";
 import { ancestralSplit } from "./eulerAncestral.ts";
-import { addNoise, eulerStep } from "./sampler.ts";
+import { addNoise, eulerStep, shiftedMean } from "./sampler.ts";
 import type { Step } from "./sampler.ts";
 import { takenFor } from "./timesteps.ts";
 import type { TimestepOptions } from "./timesteps.ts";
@@ -35,8 +35,8 @@ export async function* ddim(
     yield { index, sigma, next, x, denoised };
     const end = timesteps?.sigmaOf(timesteps.values[index] - timesteps.stride) ?? next;
     const { down, up } = ancestralSplit(sigma, end, eta);
-    const moved = eulerStep(x, denoised, sigma, down);
-    x = takenFor(addNoise(moved, up, index, noise, { from: sigma, to: end }), end, next);
+    const mean = await shiftedMean(eulerStep(x, denoised, sigma, down), denoised, end, up);
+    x = takenFor(addNoise(mean, up, index, noise, { from: sigma, to: end }), end, next);
   }
   return x;
 }
