@@ -13,7 +13,8 @@ type Options = Readonly<Record<string, unknown>>;
 /** The samplers of the family with options that lead through each of their branches. */
 const ORDERS = [1, 2, 3];
 const SOLVERS = ["midpoint", "heun"];
-const solversOf = (algorithms: readonly string[]): (readonly [SamplerName, Options])[] =>
+type Case = readonly [SamplerName, Options];
+const solversOf = (algorithms: readonly string[]): Case[] =>
   (["dpm-multistep", "dpm-singlestep"] as const).flatMap((name) =>
     algorithms.flatMap((algorithm) =>
       ORDERS.flatMap((order) => SOLVERS.map((solver) => [name, { algorithm, order, solver }] as const)),
@@ -23,13 +24,13 @@ const uniPcOf = (predictX0: boolean): (readonly [SamplerName, Options])[] =>
   ["bh1", "bh2"].flatMap((variant) =>
     [1, 2, 3, 4].map((order) => ["unipc", { variant, order, predictX0 }] as const),
   );
-const ON_X0 = [...solversOf(["dpmsolver++"]), ...uniPcOf(true), ["res-multistep", {}] as const];
-const ON_EPS = [
+const ON_X0: Case[] = [...solversOf(["dpmsolver++"]), ...uniPcOf(true), ["res-multistep", {}] as const];
+const ON_EPS: Case[] = [
   ...solversOf(["dpmsolver"]),
   ...uniPcOf(false),
   ...ORDERS.map((order) => ["deis", { order }] as const),
 ];
-const ON_SDE = [
+const ON_SDE: Case[] = [
   ...solversOf(["sde-dpmsolver", "sde-dpmsolver++"]),
   ["res-multistep-ancestral", {}] as const,
   ["res-multistep-ancestral", { eta: 0.5 }] as const,

@@ -32,6 +32,7 @@ const ALGORITHMS: readonly DpmAlgorithm[] = [...ODE, "sde-dpmsolver", "sde-dpmso
 /** Ends above 0. */
 const grid = karras({ steps: 8, min: 0.05, max: 20 }).slice(0, -1);
 const toZero = karras({ steps: 8, min: 0.05, max: 20 });
+const start = startAt(grid[0]);
 const run = (options: DpmMultistepOptions, sigmas: Sigmas = grid) =>
   dpmMultistep(twoGaussians.denoise, startAt(sigmas[0]), sigmas, { noise: stepNoise, ...options });
 
@@ -141,8 +142,6 @@ describe("special cases", () => {
   const same = async (a: Parameters<typeof last>[0], b: Parameters<typeof last>[0]): Promise<void> => {
     expect(await last(a)).toBeAllClose(await last(b), { abs: 1e-13, rel: 1e-12 });
   };
-  const start = startAt(grid[0]);
-
   test("order 1 on the ODE is Euler's method, whatever is smooth", async () => {
     for (const algorithm of ODE)
       for (const sigmas of [grid, toZero])
@@ -251,10 +250,13 @@ describe("the last steps", () => {
     for (const algorithm of ALGORITHMS) {
       const resting = [...grid, grid[grid.length - 1]];
       const { states, calls } = await recordCalls((denoise) =>
-        dpmMultistep(denoise, startAt(20), resting, { algorithm, order: 3, noise: stepNoise }),
+        dpmMultistep(denoise, start, resting, { algorithm, order: 3, noise: stepNoise }),
       );
       expect(calls.map(([, step]) => step)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
       expect(states[8]).toBeAllClose(states[7], { abs: 0 });
+      const full = { algorithm, order: 3, lowerOrderFinal: false, noise: stepNoise } as const;
+      const unlowered = await statesOf(dpmMultistep(twoGaussians.denoise, start, resting, full));
+      expect(unlowered[8]).toBeAllClose(unlowered[7], { abs: 0 });
       // The step before is now the last but one: of order 2, not 1.
       const without = await statesOf(run({ algorithm, order: 3 }));
       expect(states[6]).not.toEqual(without[6]);

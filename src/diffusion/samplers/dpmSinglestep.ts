@@ -15,7 +15,7 @@ export interface DpmSinglestepOptions extends SamplerOptions {
   readonly algorithm?: DpmAlgorithm;
   /** How a block's predictions are used. Default "midpoint". */
   readonly solver?: DpmSolverType;
-  /** Whether the blocks get smaller over the last steps. On by itself where it must be, see `blockOrders`. Default true. */
+  /** Whether the blocks get smaller over the last steps. On by itself for a grid that ends at 0. Default true. */
   readonly lowerOrderFinal?: boolean;
   /** "diffusers" has a sign of its own in sde-dpmsolver++ of order 3 with heun: 2 less in the weight of the bend. Default "exact". */
   readonly bend?: "exact" | "diffusers";
@@ -99,9 +99,9 @@ function advance(
 }
 
 /**
- * The number of predictions that each step of the grid uses: 1, 2, ..., order again and again. With `lowerOrderFinal` the last blocks are
- * 1,2 and 1 (order 3, a multiple of 3 steps), 1 or 1,2 (what is left over), 1 and 1 (order 2, an even number). It is taken to be set where
- * the order does not divide the number of steps, and for a grid that ends at 0, whose last step is of order 1 in any case.
+ * The number of predictions that each step of the grid uses: 1, 2, ..., order again and again, cut short where the order does not divide the
+ * number of steps. Where it does, the last block becomes 1,2,1 (order 3) or 1,1 (order 2) if `lowerOrderFinal` is set or the grid ends at 0,
+ * whose last step is of order 1 in any case.
  */
 export function blockOrders(
   steps: number,
@@ -109,10 +109,7 @@ export function blockOrders(
   lowerOrderFinal: boolean,
   endsAtZero: boolean,
 ): readonly number[] {
-  const isLowered = lowerOrderFinal || endsAtZero || steps % order !== 0;
-  // The length from which on whole blocks would leave nothing for the end.
-  const whole = isLowered && steps % order === 0 ? steps - order : steps - (steps % order);
-  const orders = Array.from({ length: steps }, (_, i) => (i < whole ? (i % order) + 1 : i - whole + 1));
-  if (isLowered && steps % order === 0) orders[steps - 1] = 1;
+  const orders = Array.from({ length: steps }, (_, i) => (i % order) + 1);
+  if (steps % order === 0 && (lowerOrderFinal || endsAtZero)) orders[steps - 1] = 1;
   return orders;
 }

@@ -77,6 +77,18 @@ test("the ancestral one with eta 0 is the one without noise", async () => {
   expect((await last(got)).data).toEqual((await last(resMultistep(twoGaussians.denoise, start, grid))).data);
 });
 
+test("noiseScale scales the noise of a step and nothing else", async () => {
+  const once = async (noiseScale: number): Promise<Tensor> =>
+    last(
+      resMultistepAncestral(twoGaussians.denoise, start, grid.slice(0, 2), { noise: stepNoise, noiseScale }),
+    );
+  const [none, one, half] = [await once(0), await once(1), await once(0.5)];
+  none.data.forEach((value, k) => {
+    expect(half.data[k]).toBeAllClose((value + one.data[k]) / 2, { abs: 1e-13 });
+    expect(one.data[k]).not.toBe(value);
+  });
+});
+
 test("so much noise that a step goes down to 0 starts the next one from the prediction", async () => {
   // eta so large that up = next and down = 0 in every step.
   const noise = stepNoise;

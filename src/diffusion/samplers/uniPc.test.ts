@@ -181,6 +181,28 @@ describe("the ends of a run", () => {
     expect(await used({ order: 1 })).toEqual([1, 1, 1, 1, 1, 1, 1, 1]);
   });
 
+  test("a step taken at lower order is corrected at that order too", async () => {
+    // Where D depends on the level alone, what the predictor adds to step k is known, and from a state what the
+    // corrector made of the one before.
+    const f = (l: number): number => Math.sin(3 * l);
+    const added = async (options: UniPcOptions): Promise<number> => {
+      const run = (more: UniPcOptions) => statesOf(uniPc(x0At(f), start, grid, { ...options, ...more }));
+      const [got, plain] = [await run({}), await run({ disableCorrector: ALL })];
+      const ratio = (k: number): number => grid[k + 1] / grid[k];
+      const corrected = (k: number): number =>
+        plain[k].data[0] + (got[k + 1].data[0] - plain[k + 1].data[0]) / ratio(k);
+      return corrected(7) - ratio(6) * corrected(6);
+    };
+    // Step 6 of 8 has two predictions, of whatever order the run is.
+    const [lowered, two, three] = [
+      await added({ order: 3 }),
+      await added({ order: 2, lowerOrderFinal: false }),
+      await added({ order: 3, lowerOrderFinal: false }),
+    ];
+    expect(lowered).toBeAllClose(two, { abs: 1e-11 });
+    expect(Math.abs(lowered - three)).toBeGreaterThan(1e-4);
+  });
+
   test("a step to 0 ends at the prediction, with every option, and nothing is NaN", async () => {
     for (const [variant, predictX0] of kinds) {
       for (const lowerOrderFinal of [true, false]) {
