@@ -38,8 +38,10 @@ export { guide } from "./guidance/guide.ts";
 export type { Interval } from "./guidance/interval.ts";
 export { everywhere } from "./guidance/interval.ts";
 export { methods } from "./guidance/methods.ts";
-export type { NoiseAwareClassifier } from "./guidance/resources.ts";
+export type { CleanClassifier, NoiseAwareClassifier, Score } from "./guidance/resources.ts";
 export { classifierGuidance } from "./guidance/push/classifier.ts";
+export { cleanClassifierGuidance } from "./guidance/push/cleanClassifier.ts";
+export { scoreGuidance, scoreName } from "./guidance/push/score.ts";
 export { formatGuidance, parseGuidance } from "./guidance/spec.ts";
 export { cfg } from "./guidance/weak/condition.ts";
 export { pag } from "./guidance/weak/perturbedAttention.ts";
@@ -67,6 +69,7 @@ export { exponential, fromBetas, karras } from "./diffusion/sigmas.ts";
 export type { NetworkConfig } from "./networks/network.ts";
 export { networkClassifier } from "./networks/networkClassifier.ts";
 export { networkDenoiser } from "./networks/networkDenoiser.ts";
+export { networkEmbedding, networkScore } from "./networks/networkScore.ts";
 
 // Data and training.
 export { distributionByName } from "./data/distributions/catalogue.ts";

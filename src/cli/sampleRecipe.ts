@@ -4,6 +4,7 @@ import { FileError } from "../base/errors.ts";
 import type { Labels } from "../diffusion/denoiser.ts";
 import { formatGuidance, parseGuidance } from "../guidance/spec.ts";
 import { type Bundle, locateModel } from "../models/bundle.ts";
+import { scoreFiles } from "../models/openScore.ts";
 import type { SampleOptions } from "../models/sample.ts";
 import type { Recipe } from "../report/png.ts";
 import { readBytes } from "../files/atomicFile.ts";
@@ -11,13 +12,14 @@ import { commandLine } from "./commandLine.ts";
 import { formatSeeds } from "./seeds.ts";
 import { versions } from "./version.ts";
 
-/** SHA-256 of each model file that a guidance uses, by its part: network, unconditional, guide, classifier. */
+/** SHA-256 of each file that a guidance uses, by its part: network, unconditional, guide, classifier, extractor, score, target. */
 export async function filesUsed(model: string, guidance: string): Promise<Record<string, string>> {
   const { folder, bundle } = await locateModel(model);
+  const own = Object.entries(partsOf(bundle, guidance)).map(([part, file]) => [part, join(folder, file)]);
   const hashes: Record<string, string> = {};
-  for (const [part, file] of Object.entries(partsOf(bundle, guidance))) {
+  for (const [part, path] of [...own, ...Object.entries(scoreFiles(guidance))]) {
     hashes[part] = createHash("sha256")
-      .update(await readBytes(join(folder, file)))
+      .update(await readBytes(path))
       .digest("hex");
   }
   return hashes;
@@ -102,6 +104,10 @@ function partsOf(bundle: Bundle, guidance: string): Record<string, string> {
     if (spec.method === "cfg") parts.unconditional = bundle.unconditional;
     if (spec.method === "classifier") {
       parts.classifier = bundle.classifier;
+      parts.unconditional = bundle.unconditional;
+    }
+    if (spec.method === "clean-classifier") {
+      parts.extractor = bundle.extractor;
       parts.unconditional = bundle.unconditional;
     }
     if (spec.method === "autoguidance") {

@@ -120,7 +120,7 @@ async function runMethod(model: Model, asked: string, run: MethodRun): Promise<M
   const { label, signal } = options;
   let way: Way = { guidance: asked, sampling: run.sampling };
   try {
-    buildGuidance(asked, model.resources);
+    buildGuidance(asked, await model.resourcesFor(asked));
     if (label === null) checkUnconditional(asked);
     if (matcher) way = await matcher.match(asked);
   } catch (error) {
@@ -187,8 +187,8 @@ function matchedBy(
 function checkUnconditional(guidance: string): void {
   for (const { method } of parseGuidance(guidance)) {
     if (method === "cfg") throw new UsageError("cfg needs a condition to drop, and --label is none");
-    if (method === "classifier")
-      throw new UsageError("classifier guidance needs a label, and --label is none");
+    if (method === "classifier" || method === "clean-classifier")
+      throw new UsageError(`${method} guidance needs a label, and --label is none`);
   }
 }
 

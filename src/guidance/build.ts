@@ -58,10 +58,12 @@ function partOf<C>(
 
 /** Refuses a strong prediction that the model cannot make, or that another method makes pointless. */
 function checkBase<C>(specs: readonly MethodSpec[], base: Base, resources: GuidanceResources<C>): void {
+  const pushes = specs.filter(({ method }) => methods[method].role === "push");
   if (!resources.conditional) {
-    if (!specs.some((spec) => spec.method === "classifier" && spec.base === "condition")) return;
+    const pushed = pushes.find((spec) => spec.base === "condition");
+    if (!pushed) return;
     throw new UsageError(
-      "classifier: base=condition needs a conditional network; this model's is unconditional",
+      `${pushed.method}: base=condition needs a conditional network; this model's is unconditional`,
     );
   }
   if (base === "condition") return;
@@ -70,8 +72,8 @@ function checkBase<C>(specs: readonly MethodSpec[], base: Base, resources: Guida
   }
   if (resources.unconditional === undefined && resources.nullCondition === false) {
     throw new UsageError(
-      "classifier starts from an unconditional prediction here, and this model has none (no condition dropout, no " +
-        "unconditional network). Write base=condition",
+      `${pushes.map(({ method }) => method).join(", ")} starts from an unconditional prediction here, and this model has none (no ` +
+        "condition dropout, no unconditional network). Write base=condition",
     );
   }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Tensor } from "../base/tensor.ts";
 import { map, tensor } from "../base/tensor.ts";
 import type { Denoiser, Labels } from "../diffusion/denoiser.ts";
 import { type Visit, visitsOf } from "../diffusion/visits.ts";
@@ -9,6 +10,7 @@ import { buildGuidance } from "./build.ts";
 import { explainGuidance } from "./explain.ts";
 import { type EvaluationCount, guide } from "./guide.ts";
 import { methods } from "./methods.ts";
+import type { Score } from "./resources.ts";
 import { optionsAlone, parseGuidance } from "./spec.ts";
 import { type ExplainedModel, standInModel } from "./standIn.ts";
 
@@ -16,13 +18,17 @@ import { type ExplainedModel, standInModel } from "./standIn.ts";
 function answering(spec: string): ExplainedModel {
   const { resources } = standInModel(parseGuidance(spec));
   const guides = Object.keys(resources.guides!).map((name, i) => [name, network(0.3 + 0.1 * i)]);
+  const slope = (x: Tensor) => Promise.resolve(map((value) => -value, x));
+  const scores = Object.keys(resources.scores!).map((name) => [name, { gradient: slope }]);
   return {
     denoiser: network(0.5),
     resources: {
       ...resources,
       guides: Object.fromEntries(guides) as Record<string, Denoiser>,
       resized: { side: 4, multiple: 1, to: (side) => ({ ...network(0.5), shape: [1, side, side] }) },
-      classifier: { logProbabilityGradient: (x) => Promise.resolve(map((value) => -value, x)) },
+      classifier: { logProbabilityGradient: slope },
+      cleanClassifier: { logProbabilityGradient: slope },
+      scores: Object.fromEntries(scores) as Record<string, Score>,
     },
   };
 }
@@ -39,6 +45,8 @@ function network(std: number): Denoiser {
         }),
       ),
     attended: () => Promise.resolve([tensor(Float64Array.of(0.4, 1.8, 1.2, 0.6), [1, 2, 2])]),
+    vjp: (x, sigma, _branch, cotangent) =>
+      Promise.resolve({ denoised: x, gradient: map((value) => (std * value) / (std + sigma), cotangent) }),
   };
 }
 
@@ -87,6 +95,8 @@ const together = [
   "classifier:linear(2)",
   "cfg:2+classifier:0",
   "classifier:1,base=condition+rescale:0.5,interval=1..5",
+  "clean-classifier:2,through=gaussian,interval=0..1",
+  "score:2,model=likeness+score:3,model=beauty,through=identity",
   "momentum:0.5+threshold:0.9",
 ];
 

@@ -20,6 +20,7 @@ export type {
   Pair,
   Part,
   Push,
+  PushMoment,
   Term,
   WithState,
 } from "./guidance.ts";
@@ -33,7 +34,15 @@ export type { MethodSpec } from "./methods.ts";
 export { methodNamed, methods } from "./methods.ts";
 export type { ClassifierGuidanceOptions } from "./push/classifier.ts";
 export { classifierGuidance } from "./push/classifier.ts";
-export type { GuidanceResources, NoiseAwareClassifier, Resized } from "./resources.ts";
+export { cleanClassifierGuidance } from "./push/cleanClassifier.ts";
+export { scoreGuidance, scoreName } from "./push/score.ts";
+export type {
+  CleanClassifier,
+  GuidanceResources,
+  NoiseAwareClassifier,
+  Resized,
+  Score,
+} from "./resources.ts";
 export type { WeightSpec } from "./schedules.ts";
 export { weightOf } from "./schedules.ts";
 export type { PartialSpec } from "./spec.ts";

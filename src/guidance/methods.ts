@@ -17,6 +17,7 @@ import { powerLawMethod } from "./combine/powerLaw.ts";
 import { tangentialMethod } from "./combine/tangential.ts";
 import type { Method } from "./method.ts";
 import { classifierMethod } from "./push/classifier.ts";
+import { cleanClassifierMethod } from "./push/cleanClassifier.ts";
 import { cfgMethod } from "./weak/condition.ts";
 import { icgMethod } from "./weak/independentCondition.ts";
 import { negativeMethod } from "./weak/negative.ts";
@@ -29,6 +30,7 @@ import { segMethod } from "./weak/smoothedEnergy.ts";
 import { stgMethod } from "./weak/spatiotemporal.ts";
 import { s2Method } from "./weak/stochasticBlocks.ts";
 import { tpgMethod } from "./weak/tokenPerturbation.ts";
+import { scoreMethod } from "./push/score.ts";
 import { autoguidanceMethod } from "./weak/weakerNetwork.ts";
 import { tsgMethod } from "./weak/timeStep.ts";
 
@@ -71,6 +73,8 @@ const catalogue: readonly Method[] = [
   cadsMethod,
   // Gradients.
   classifierMethod,
+  cleanClassifierMethod,
+  scoreMethod,
 ];
 
 /** Every guidance method by name. */

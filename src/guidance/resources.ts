@@ -21,6 +21,18 @@ export interface Resized<C = Labels> {
   to(side: number): Denoiser<C>;
 }
 
+/** A classifier of clean samples. */
+export interface CleanClassifier<C = Labels> {
+  /** Gradient of log p(y|x0) with respect to x0, of its shape; 0 in rows without a label (-1). Rows are independent. */
+  logProbabilityGradient(x0: Tensor, labels: C): Promise<Tensor>;
+}
+
+/** A differentiable score of clean samples: the greater, the better. */
+export interface Score {
+  /** Gradient of each row's score with respect to x0, of its shape. Rows are independent. */
+  gradient(x0: Tensor): Promise<Tensor>;
+}
+
 /** What a model offers to guidance, beside the network that is guided. */
 export interface GuidanceResources<C = Labels> {
   /** Whether the guided network takes a condition at all. */
@@ -32,6 +44,9 @@ export interface GuidanceResources<C = Labels> {
   /** Worse networks by name; the first is the default. */
   readonly guides?: Readonly<Record<string, Denoiser<C>>>;
   readonly classifier?: NoiseAwareClassifier<C>;
+  readonly cleanClassifier?: CleanClassifier<C>;
+  /** Scores by name, as the option `model` of the method `score` says it (see `scoreName`). */
+  readonly scores?: Readonly<Record<string, Score>>;
   /** Whether the network has self-attention; or its layers' names, in execution order. Default: false. */
   readonly attention?: boolean | readonly string[];
   /**

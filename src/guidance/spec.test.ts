@@ -42,6 +42,17 @@ test.each<[string, readonly MethodSpec[]]>([
     [{ method: "classifier", scale: 2, interval: everywhere, base: "null", form: "score" }],
   ],
   [
+    'score:10,model="my models/a+b:c~d, e.onnx",target=cat.png+cfg:2',
+    [
+      {
+        method: "score",
+        ...{ scale: 10, interval: everywhere, model: "my models/a+b:c~d, e.onnx", target: "cat.png" },
+        ...{ input: "signed", through: "denoiser" },
+      },
+      { method: "cfg", weight: 2, interval: everywhere },
+    ],
+  ],
+  [
     "classifier:form=mean-shift",
     [{ method: "classifier", scale: 1, interval: everywhere, form: "mean-shift", at: "mean" }],
   ],
@@ -63,6 +74,13 @@ test.each<[string, readonly MethodSpec[]]>([
 ])("%s means what it says", (text, specs) => {
   expect(parseGuidance(text)).toEqual(specs);
   expect(parseGuidance(formatGuidance(specs))).toEqual(specs);
+});
+
+test("paths keep their spaces and signs in quotes, and plain ones need none", () => {
+  const written = (model: string) => formatGuidance([completeSpec({ method: "score", scale: 2, model })]);
+  expect(written("a/b-c.onnx")).toBe("score:2,model=a/b-c.onnx");
+  expect(written("C:\\a b.onnx")).toBe('score:2,model="C:\\a b.onnx"');
+  expect(() => written('a"b')).toThrow(/model of score must be a path/);
 });
 
 test.each([
@@ -119,6 +137,9 @@ test.each([
   ["cfg:4~apg:weight=3", /apg has no option "weight"|twice/],
   ["cfg:beta(4|2)", /weight of cfg must be a finite number or a schedule/],
   ["cfg:rows(1|x)", /weight of cfg must be/],
+  ["score:1,model=", /model of score must be a path/],
+  ['score:1,model="a', /model of score must be a path, in double quotes/],
+  ["score:1,model=a b+cfg:2,model=c", /cfg has no option "model"/],
   ["classifier:1,base=nothing", /base of classifier must be one of null, condition/],
 ])("%s is refused with a sentence that names the fault", (text, message) => {
   expect(() => parseGuidance(text)).toThrow(UsageError);

@@ -19,13 +19,13 @@ const DEFAULT_WEAK = "cfg";
  *
  * NUMBER is the method's strength: a `weight` (1 is off) or a `scale` (0 is off), as the catalogue says. A weak method may be
  * followed by ~ and a way to combine: "pag:3~apg:eta=0"; a way to combine alone goes with cfg, and its number is the
- * weight: "apg:10,eta=0". Examples: "cfg:4", "cfg:4,interval=0.2..2", "pag:3,layers=mid|0", "cfg:4+pag:scale=3".
+ * weight: "apg:10,eta=0". Values in double quotes may hold any of these signs. Examples: "cfg:4", "cfg:4,interval=0.2..2", "pag:3,layers=mid|0", "cfg:4+pag:scale=3".
  * Throws a UsageError that names what is unknown or wrong and lists what is known.
  */
 export function parseGuidance(text: string): readonly MethodSpec[] {
   if (text.trim() === "none") return [];
   // A plus sign inside a number, as in 1e+3, is followed by a digit.
-  return text.split(/\+(?!\d)/).map((part) => parsePart(part.trim(), text));
+  return splitOutside(text, /\+(?!\d)/g).map((part) => parsePart(part.trim(), text));
 }
 
 /** The canonical text of a guidance; parsing it gives the same specs. Options at their defaults are left out. */
@@ -84,9 +84,17 @@ function completeOptions(given: PartialSpec, method: Method, name: string): Meth
   return spec as unknown as MethodSpec;
 }
 
+/** The pieces of a text between the matches of `separator` that are not inside double quotes. */
+function splitOutside(text: string, separator: RegExp): string[] {
+  const masked = text.replace(/"[^"]*"/g, (quoted) => " ".repeat(quoted.length));
+  const ends = [...masked.matchAll(separator)].map((match) => [match.index, match.index + match[0].length]);
+  const starts = [0, ...ends.map(([, end]) => end)];
+  return starts.map((start, i) => text.slice(start, ends[i]?.[0]));
+}
+
 /** WEAK[:...][~COMBINE[:...]], or a method of another role. */
 function parsePart(part: string, whole: string): MethodSpec {
-  const [head, combine, ...more] = part.split("~").map((piece) => piece.trim());
+  const [head, combine, ...more] = splitOutside(part, /~/g).map((piece) => piece.trim());
   if (more.length > 0) throw new UsageError(`"${part}" combines twice: write one ~, as in cfg:4~apg`);
   const spec = parseSettings(head, whole);
   if (combine === undefined) return completeSpec(spec);
@@ -97,7 +105,7 @@ function parsePart(part: string, whole: string): MethodSpec {
 }
 
 function parseSettings(piece: string, whole: string): PartialSpec {
-  const [name, ...settings] = piece.split(/[:,]/).map((item) => item.trim());
+  const [name, ...settings] = splitOutside(piece, /[:,]/g).map((item) => item.trim());
   if (name === "none") throw new UsageError(`none stands alone: write "none", or leave it out of "${whole}"`);
   const method = findMethod(name);
   const options = optionsAlone(method);

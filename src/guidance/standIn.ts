@@ -1,6 +1,7 @@
 import type { Branch, Denoiser, Labels } from "../diffusion/denoiser.ts";
 import { noiseInNetwork } from "./conditions.ts";
 import type { MethodSpec } from "./methods.ts";
+import { scoreName } from "./push/score.ts";
 import type { GuidanceResources } from "./resources.ts";
 
 /** A model to explain guidance with. */
@@ -17,6 +18,8 @@ const silent = (): Denoiser => ({
   denoise: () => Promise.reject(new Error("a stand-in predicts nothing")),
 });
 
+const noGradient = (): Promise<never> => Promise.reject(new Error("a stand-in has no gradient"));
+
 /**
  * A model that offers everything that the methods may need, with one network that also predicts without its condition: what
  * guidance asks for can be told without a model. Guides have the names that the specs give. A new resource of
@@ -28,7 +31,13 @@ export function standInModel(specs: readonly MethodSpec[]): ExplainedModel {
     conditional: true,
     nullCondition: true,
     guides: Object.fromEntries([...guides, "first"].map((name) => [name, silent()])),
-    classifier: { logProbabilityGradient: () => Promise.reject(new Error("a stand-in has no gradient")) },
+    classifier: { logProbabilityGradient: noGradient },
+    cleanClassifier: { logProbabilityGradient: noGradient },
+    scores: Object.fromEntries(
+      specs
+        .filter(({ method }) => method === "score")
+        .map((spec) => [scoreName(spec), { gradient: noGradient }]),
+    ),
     attention: true,
     conditionNamed: (_, rows) => new Array<number>(rows).fill(1),
     randomCondition: (rows) => rows.map(() => 1),

@@ -189,6 +189,17 @@ export const name: ValueKind<string> = {
   write: (value) => value,
 };
 
+const plainPath = /^[^\s"+~:,|]+$/;
+
+/** A path. In double quotes it may hold what separates the parts of a spec, and spaces; a double quote it never holds. */
+export const path: ValueKind<string> = {
+  wanted:
+    'a path, in double quotes if it has spaces or any of + ~ : , | in it, as in model="my models/a.onnx"',
+  read: (text) => /^"(.*)"$/.exec(text)?.[1] ?? text,
+  holds: (value): value is string => typeof value === "string" && value.trim() !== "" && !/["\n]/.test(value),
+  write: (value) => (plainPath.test(value) ? value : `"${value}"`),
+};
+
 export function choice<T extends string>(...choices: readonly T[]): ValueKind<T> {
   return {
     wanted: `one of ${choices.join(", ")}`,

@@ -6,10 +6,10 @@ import type { Sampling } from "./bundle.ts";
 import type { Model } from "./model.ts";
 
 /** A model as guidance is explained on it: its networks tell what several branches together really cost. */
-export function explainedModel({
-  denoiser,
-  resources,
-}: Pick<Model, "denoiser" | "resources">): ExplainedModel {
+export function explainedModel(
+  { denoiser, resources: own }: Pick<Model, "denoiser" | "resources">,
+  resources = own,
+): ExplainedModel {
   return {
     denoiser,
     resources,

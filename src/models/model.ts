@@ -15,6 +15,7 @@ import { type ModelFile, loadModelFile, modelParameters } from "../training/chec
 import type { JsonObject } from "../training/json.ts";
 import { type ModelConfig, parseModel, preconditioningOf } from "../training/modelConfig.ts";
 import { type Sampling, locateModel } from "./bundle.ts";
+import { openScores } from "./openScore.ts";
 
 /** A trained model, loaded and ready: its network, and what it offers to guidance. */
 export interface Model {
@@ -24,8 +25,10 @@ export interface Model {
   /** The main network's card: how it was made. */
   readonly card: JsonObject;
   readonly denoiser: NetworkDenoiser;
-  /** What buildGuidance takes. */
+  /** What buildGuidance takes, without scores. */
   readonly resources: GuidanceResources;
+  /** The same with the scores that a guidance names, opened from their files. Throws FileError and UsageError as `openScore` does. */
+  resourcesFor(guidance: string): Promise<GuidanceResources>;
   /** Names of the classes by label; empty where none are known. */
   readonly classes: readonly string[];
   /** The classifier of clean samples, where the model has one. */
@@ -63,13 +66,19 @@ export async function openModel(runtime: Runtime, model: string): Promise<Model>
     ...(unconditional && { unconditional: unconditional.denoiser }),
     guides,
     ...(classifier && { classifier }),
+    ...(extractor && {
+      cleanClassifier: {
+        logProbabilityGradient: (x0, of) => extractor.logProbabilityGradient(x0, 1, of),
+      },
+    }),
     attention: denoiser.attention.map(({ name }) => name),
     ...(denoiser.classes > 0 && classConditions(classNames(config))),
     ...(denoiser.embeddings.conditionNoise !== undefined && { noisyCondition: noiseInNetwork }),
     levelEmbedding: denoiser.embeddings.levelNoise !== undefined,
     ...(denoiser.resized && { resized: { side: denoiser.shape[1], ...denoiser.resized } }),
   };
-  const owned = [denoiser, unconditional?.denoiser, classifier, extractor, ...Object.values(guides)];
+  const scores = openScores(runtime, denoiser.shape);
+  const owned = [denoiser, unconditional?.denoiser, classifier, extractor, ...Object.values(guides), scores];
   return {
     name: bundle.name,
     description: bundle.description,
@@ -77,6 +86,7 @@ export async function openModel(runtime: Runtime, model: string): Promise<Model>
     card: main.file.card,
     denoiser,
     resources,
+    resourcesFor: async (guidance) => ({ ...resources, scores: await scores.of(guidance) }),
     classes: classNames(config),
     extractor,
     sampling: bundle.sampling,

@@ -64,7 +64,7 @@ export async function* sample(model: Model, options: SampleOptions): AsyncGenera
   });
   const labels = labelsFor(model, options);
 
-  const how = buildGuidance(guidance, model.resources);
+  const how = buildGuidance(guidance, await model.resourcesFor(guidance));
   checkSampler(how, sampler);
   const guided = guide(model.denoiser, labels, how, { seeds });
   const source = noiseSource(seeds, { generator: options.generator, brownian: options.brownian });

@@ -16,3 +16,6 @@ export type { PlanarClassifierConfig } from "./planarClassifier.ts";
 export { planarClassifier } from "./planarClassifier.ts";
 export type { UnetConfig, UnetInputs } from "./unet.ts";
 export { unet } from "./unet.ts";
+export type { NetworkScore, NetworkScoreOptions } from "./networkScore.ts";
+export { networkEmbedding, networkScore } from "./networkScore.ts";
+export type { ScoreInput } from "./scoreGraph.ts";

@@ -25,6 +25,13 @@ export function guidanceModel({ indifferent = false, space = (d) => d }: ModelOp
       logProbabilityGradient: (x, sigma, labels) =>
         Promise.resolve(indifferent ? zerosLike(x) : classifierGradient(x, sigma, labels)),
     },
+    cleanClassifier: {
+      logProbabilityGradient: (x0, labels) =>
+        Promise.resolve(indifferent ? zerosLike(x0) : classifierGradient(x0, 0, labels)),
+    },
+    scores: {
+      smooth: { gradient: (x0) => Promise.resolve(indifferent ? zerosLike(x0) : map(Math.sin, x0)) },
+    },
     attention: ["down.0", "mid.0", "up.0"],
     ...classConditions(["zero", "one", "two", "three", "four", "five"]),
     noisyCondition: noiseInNetwork,
@@ -75,6 +82,15 @@ function imageDenoiser(std: number, space: NonNullable<ModelOptions["space"]>): 
     denoise: (x, sigma, branches) =>
       Promise.resolve(branches.map((branch) => space(predict(std, x, sigma, branch), x, sigma))),
     attended: (x) => Promise.resolve([energyOfQuarters(x)]),
+    vjp(x, sigma, branch, cotangent) {
+      const variance = varianceOf(std, branch);
+      const size = rowSize(x);
+      const gradient = map((value, i) => {
+        const level = levelOf(branch, Math.floor(i / size), sigma) ** 2;
+        return (variance / (variance + level)) * value;
+      }, cotangent);
+      return Promise.resolve({ denoised: predict(std, x, sigma, branch), gradient });
+    },
   };
 }
 
@@ -92,8 +108,11 @@ function energyOfQuarters(x: Tensor): Tensor {
   return tensor(Float64Array.from(rows.flat()), [rows.length, 2, 2]);
 }
 
+const varianceOf = (std: number, { perturbation }: Branch<Labels>): number =>
+  (std * (1 + spoiled(perturbation))) ** 2;
+
 function predict(std: number, x: Tensor, sigma: number, branch: Branch<Labels>): Tensor {
-  const variance = (std * (1 + spoiled(branch.perturbation))) ** 2;
+  const variance = varianceOf(std, branch);
   const size = rowSize(x);
   const level = Array.from({ length: x.shape[0] }, (_, row) => levelOf(branch, row, sigma) ** 2);
   const mean = level.map((_, row) => imageOf(branch, row, size));
@@ -137,6 +156,7 @@ const indifferentDenoiser: Denoiser = {
     return Promise.resolve(branches.map(() => image));
   },
   attended: (x) => Promise.resolve([energyOfQuarters(x)]),
+  vjp: (x) => Promise.resolve({ denoised: x, gradient: zerosLike(x) }),
 };
 
 /** Of log N(x; mean of the label, std^2 + sigma^2) - log N(x; null mean, std^2 + sigma^2), std 0.5: the exact classifier. */

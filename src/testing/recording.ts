@@ -16,5 +16,6 @@ export function recording<C>(denoiser: Denoiser<C>): Recording<C> {
       calls.push(branches);
       return denoiser.denoise(x, sigma, branches);
     },
+    vjp: denoiser.vjp,
   };
 }

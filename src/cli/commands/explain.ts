@@ -56,7 +56,15 @@ async function explained(io: Io, spec: string, options: Options): Promise<Explai
     try {
       const { start: _, ...sampling } = model.sampling;
       const run = { ...sampling, ...wanted(options) };
-      return { explanation: await explainRun(spec, run, samplerOption, explainedModel(model)), run };
+      return {
+        explanation: await explainRun(
+          spec,
+          run,
+          samplerOption,
+          explainedModel(model, await model.resourcesFor(spec)),
+        ),
+        run,
+      };
     } finally {
       await model.dispose();
     }

@@ -189,6 +189,13 @@ export const rows: Readonly<Record<string, readonly Row[]>> = {
     { spec: "classifier:$,base=condition" },
     { spec: "cfg:2+classifier:$", without: "cfg:2" },
   ],
+  "clean-classifier": [
+    { spec: "clean-classifier:$", strong: "null" },
+    { spec: "clean-classifier:$", strong: "unconditional", separate: true },
+    { spec: "clean-classifier:$,base=condition" },
+    { spec: "cfg:2+clean-classifier:$", without: "cfg:2" },
+  ],
+  score: [{ spec: "score:$,model=smooth" }, { spec: "cfg:2+score:$,model=smooth", without: "cfg:2" }],
 };
 
 function changed(spec: string, without?: string): Row {
