@@ -104,10 +104,10 @@ export const scoreMethod = pushMethod({
 /** What a score is called in `resources.scores`: its model, and what else tells it from other scores by the same model. */
 export function scoreName(options: Readonly<Record<string, unknown>>): string {
   const further = ["target", "output", "input"].flatMap((key) => {
-    const value = options[key];
-    return value === undefined || (key === "input" && value === "signed") ? [] : [`${key}=${String(value)}`];
+    const value = options[key] as string | undefined;
+    return value === undefined || (key === "input" && value === "signed") ? [] : [`${key}=${value}`];
   });
-  return [String(options.model), ...further].join(",");
+  return [options.model as string, ...further].join(",");
 }
 
 function scoreOf<C>(
