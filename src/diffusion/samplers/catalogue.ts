@@ -1,5 +1,4 @@
 import { UsageError } from "../../base/errors.ts";
-import type { DpmAlgorithm, DpmSolverType } from "./dpmUpdate.ts";
 import type { Sample, SamplerOptions } from "./sampler.ts";
 
 /**
@@ -62,29 +61,6 @@ export const ANCESTRAL = (eta: number): Readonly<Record<string, SamplerOption>> 
   eta: { default: eta, min: 0, description: "share of fresh noise: 0 none, 1 the posterior's" },
   noiseScale: { default: 1, min: 0, description: "standard deviation of the added noise" },
 });
-
-export const LOWER_ORDER_FINAL: SamplerOption = {
-  default: true,
-  description: "whether the run ends at lower order (several steps: where it has fewer than 15)",
-};
-
-/** Options of the DPM solvers. */
-export const DPM = {
-  order: { default: 2, min: 1, max: 3, whole: true, description: "predictions that a step uses, 1 to 3" },
-  algorithm: {
-    default: "dpmsolver++",
-    choices: ["dpmsolver", "dpmsolver++", "sde-dpmsolver", "sde-dpmsolver++"] satisfies DpmAlgorithm[],
-    description: "what is taken to be smooth, eps or (++) x0, on the ODE or (sde) the reverse SDE",
-  },
-  solver: {
-    default: "midpoint",
-    choices: ["midpoint", "heun"] satisfies DpmSolverType[],
-    description: "slopes at the middle of the step (midpoint) or integrated (heun)",
-  },
-  lowerOrderFinal: LOWER_ORDER_FINAL,
-  eta: { default: 1, min: 0, description: "share of noise of the sde algorithms: 0 none, 1 the reverse SDE" },
-  noiseScale: { default: 1, min: 0, description: "standard deviation of the added noise" },
-} satisfies Record<string, SamplerOption>;
 
 /** A sampler and what is known about it; its `run` checks the options first. */
 export function entry<O extends SamplerOptions>(run: Sample<O>, about: Omit<Sampler, "run">): Sampler {

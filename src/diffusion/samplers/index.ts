@@ -1,20 +1,9 @@
 import { UsageError } from "../../base/errors.ts";
-import { ANCESTRAL, CHURN, DPM, LOWER_ORDER_FINAL, entry } from "./catalogue.ts";
+import { ANCESTRAL, CHURN, entry } from "./catalogue.ts";
 import type { Sampler } from "./catalogue.ts";
 import { ddim } from "./ddim.ts";
 import { ddpm } from "./ddpm.ts";
-import { deis } from "./deis.ts";
-import { dpm2 } from "./dpm2.ts";
-import { dpm2Ancestral } from "./dpm2Ancestral.ts";
-import { dpmAdaptive } from "./dpmAdaptive.ts";
-import { dpmFast } from "./dpmFast.ts";
-import { dpmMultistep } from "./dpmMultistep.ts";
-import { dpmSinglestep } from "./dpmSinglestep.ts";
-import { dpmpp2m } from "./dpmpp2m.ts";
-import { dpmpp2mSde } from "./dpmpp2mSde.ts";
-import { dpmpp2sAncestral } from "./dpmpp2sAncestral.ts";
-import { dpmpp3mSde } from "./dpmpp3mSde.ts";
-import { dpmppSde } from "./dpmppSde.ts";
+import { dpmSamplers } from "./dpmEntries.ts";
 import { euler } from "./euler.ts";
 import { eulerAncestral } from "./eulerAncestral.ts";
 import { flowHeun } from "./flowHeun.ts";
@@ -24,8 +13,6 @@ import { lcm } from "./lcm.ts";
 import { lms } from "./lms.ts";
 import { pndm } from "./pndm.ts";
 import { tcd } from "./tcd.ts";
-import { resMultistep, resMultistepAncestral } from "./resMultistep.ts";
-import { uniPc } from "./uniPc.ts";
 
 export type { Sampler, SamplerOption } from "./catalogue.ts";
 
@@ -112,35 +99,7 @@ export const samplers = {
     evaluations: (steps) => steps,
     options: ANCESTRAL(1),
   }),
-  "dpmpp-2m": entry(dpmpp2m, {
-    name: "dpmpp-2m",
-    description: "DPM-Solver++(2M) (Lu et al. 2022): order 2 at 1 evaluation a step",
-    order: 2,
-    stochastic: false,
-    renoises: false,
-    evaluations: (steps) => steps,
-    options: {},
-  }),
-  dpm2: entry(dpm2, {
-    name: "dpm2",
-    description:
-      "DPM-Solver-2, the midpoint in ln sigma (Lu et al. 2022), optional churn; 2 evaluations a step",
-    order: 2,
-    stochastic: false,
-    renoises: false,
-    evaluations: (steps) => 2 * steps - 1,
-    options: CHURN,
-  }),
-  "dpm2-ancestral": entry(dpm2Ancestral, {
-    name: "dpm2-ancestral",
-    description:
-      'DPM-Solver-2 below the next noise level, then fresh noise up to it ("DPM2 a"); 2 evaluations a step',
-    order: 2,
-    stochastic: true,
-    renoises: false,
-    evaluations: (steps) => 2 * steps - 1,
-    options: ANCESTRAL(1),
-  }),
+  ...dpmSamplers,
   lms: entry(lms, {
     name: "lms",
     description: "linear multistep of up to four slopes, integrated exactly over each step",
@@ -234,171 +193,6 @@ export const samplers = {
         max: 1,
         description: "share of a step's end renewed (gamma): 0 is ddim, 1 lcm",
       },
-    },
-  }),
-  "dpmpp-2s-ancestral": entry(dpmpp2sAncestral, {
-    name: "dpmpp-2s-ancestral",
-    description: "DPM-Solver++(2S) with fresh noise (Lu et al. 2022); 2 evaluations a step",
-    order: 2,
-    stochastic: true,
-    renoises: false,
-    evaluations: (steps) => 2 * steps - 1,
-    options: ANCESTRAL(1),
-  }),
-  "dpmpp-sde": entry(dpmppSde, {
-    name: "dpmpp-sde",
-    description: "DPM-Solver++ on the reverse SDE in two stages; 2 evaluations and 2 noises a step",
-    order: 1,
-    stochastic: true,
-    renoises: false,
-    noises: 2,
-    evaluations: (steps) => 2 * steps - 1,
-    options: {
-      ...ANCESTRAL(1),
-      r: { default: 0.5, min: 0.01, description: "where in a step, in ln sigma, the second evaluation lies" },
-    },
-  }),
-  "dpmpp-2m-sde": entry(dpmpp2mSde, {
-    name: "dpmpp-2m-sde",
-    description: "SDE-DPM-Solver++(2M) (Lu et al. 2022): two-step method on the reverse SDE",
-    order: 2,
-    stochastic: true,
-    renoises: false,
-    evaluations: (steps) => steps,
-    options: {
-      ...ANCESTRAL(1),
-      solver: {
-        default: "midpoint",
-        choices: ["midpoint", "heun"],
-        description: "how the prediction is extrapolated over a step",
-      },
-    },
-  }),
-  "dpmpp-3m-sde": entry(dpmpp3mSde, {
-    name: "dpmpp-3m-sde",
-    description: "SDE-DPM-Solver++(3M): three-step method on the reverse SDE",
-    order: 2,
-    stochastic: true,
-    renoises: false,
-    evaluations: (steps) => steps,
-    options: ANCESTRAL(1),
-  }),
-  "dpm-multistep": entry(dpmMultistep, {
-    name: "dpm-multistep",
-    description:
-      "DPM-Solver and DPM-Solver++ in several steps (Lu et al. 2022): all algorithms, orders 1 to 3",
-    order: 2,
-    stochastic: false,
-    renoises: false,
-    looksAhead: true,
-    evaluations: (steps) => steps,
-    options: {
-      ...DPM,
-      eulerAtFinal: { default: false, description: "whether the last step uses one prediction" },
-      bend: {
-        default: "exact",
-        choices: ["exact", "published", "diffusers"],
-        description: "the bend's weight at order 3: exact, or as the authors' code or diffusers have it",
-      },
-    },
-  }),
-  "dpm-singlestep": entry(dpmSinglestep, {
-    name: "dpm-singlestep",
-    description: "DPM-Solver and DPM-Solver++ in blocks of 1 to 3 steps of the grid (Lu et al. 2022)",
-    order: 2,
-    stochastic: false,
-    renoises: false,
-    looksAhead: true,
-    evaluations: (steps) => steps,
-    options: {
-      ...DPM,
-      bend: {
-        default: "exact",
-        choices: ["exact", "diffusers"],
-        description:
-          "the bend's weight at order 3 with heun and sde-dpmsolver++: exact, or as diffusers has it",
-      },
-    },
-  }),
-  unipc: entry(uniPc, {
-    name: "unipc",
-    description: "UniPC (Zhao et al. 2023): predicts a step, then corrects it without another evaluation",
-    order: 3,
-    stochastic: false,
-    renoises: false,
-    looksAhead: true,
-    evaluations: (steps) => steps,
-    options: {
-      order: {
-        default: 2,
-        min: 1,
-        max: 8,
-        whole: true,
-        description: "predictions that the predictor uses; the corrector uses one more",
-      },
-      variant: {
-        default: "bh2",
-        choices: ["bh1", "bh2"],
-        description: "B(h), where a step has one slope: h or e^h - 1",
-      },
-      predictX0: { default: true, description: "whether x0 is taken to be smooth, or else eps" },
-      lowerOrderFinal: { default: true, description: "whether the order falls to 1 over the last steps" },
-      disableCorrector: { default: [], description: "steps that are not corrected, from 0, as in 0,1" },
-    },
-  }),
-  deis: entry(deis, {
-    name: "deis",
-    description: "DEIS (Zhang & Chen 2023): eps as a polynomial in ln sigma, integrated exactly",
-    order: 2,
-    stochastic: false,
-    renoises: false,
-    looksAhead: true,
-    evaluations: (steps) => steps,
-    options: { order: DPM.order, lowerOrderFinal: LOWER_ORDER_FINAL },
-  }),
-  "res-multistep": entry(resMultistep, {
-    name: "res-multistep",
-    description: "RES (Zhang et al. 2023): exponential integrator on x0 in two steps",
-    order: 2,
-    stochastic: false,
-    renoises: false,
-    evaluations: (steps) => steps,
-    options: {},
-  }),
-  "res-multistep-ancestral": entry(resMultistepAncestral, {
-    name: "res-multistep-ancestral",
-    description: "RES in two steps to below the next noise level, then fresh noise up to it",
-    order: 2,
-    stochastic: true,
-    renoises: false,
-    evaluations: (steps) => steps,
-    options: ANCESTRAL(1),
-  }),
-  "dpm-fast": entry(dpmFast, {
-    name: "dpm-fast",
-    description: "DPM-Solver-fast: third order in few evaluations, on steps of its own",
-    order: 3,
-    stochastic: false,
-    renoises: false,
-    visitsGrid: false,
-    endsAtPrediction: false,
-    evaluations: (steps) => steps,
-    options: ANCESTRAL(0),
-  }),
-  "dpm-adaptive": entry(dpmAdaptive, {
-    name: "dpm-adaptive",
-    description: "DPM-Solver-23 with steps as long as two orders agree; a sample depends on its batch",
-    order: 3,
-    stochastic: false,
-    renoises: false,
-    visitsGrid: false,
-    endsAtPrediction: false,
-    evaluations: () => null,
-    options: {
-      order: { default: 3, min: 2, description: "order of the step that is taken, 2 or 3" },
-      rtol: { default: 0.05, min: 0, description: "relative tolerance" },
-      atol: { default: 0.0078, min: 0, description: "absolute tolerance" },
-      firstStep: { default: 0.05, min: 1e-6, description: "length of the first step in ln sigma" },
     },
   }),
 } as const satisfies Record<string, Sampler>;
