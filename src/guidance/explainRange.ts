@@ -47,7 +47,7 @@ export function describe(
       network: networkName(first, model),
       asked: [
         branchWords(first.branch, condition),
-        first.degraded && "of a sample made from the strong prediction",
+        first.degraded && "of a sample made from what it is compared with",
       ]
         .filter(Boolean)
         .join(", "),

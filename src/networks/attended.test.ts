@@ -3,11 +3,13 @@ import { seededNoise } from "../base/philox.ts";
 import { rows } from "../base/tensor.ts";
 import type { Labels } from "../diffusion/denoiser.ts";
 import { attentionLayers } from "../graph/attention.ts";
+import { costOf } from "../graph/cost.ts";
 import { interpret } from "../graph/interpret.ts";
 import { mapOutput, withAttentionMaps } from "../graph/perturb.ts";
 import { nodeRuntime } from "../runtime/node.ts";
 import { tinyConfig, tinyParameters } from "../testing/tinyModel.ts";
 import { preconditioningOf } from "../training/modelConfig.ts";
+import { attendedGraph } from "./attended.ts";
 import { networkDenoiser } from "./networkDenoiser.ts";
 import { networkGraph } from "./networkGraph.ts";
 
@@ -71,6 +73,14 @@ describe("what tokens receive", () => {
     expect(alone).toBeAllClose(rows(together, 2, 3), { abs: 1e-5 });
     expect(await of({ condition: null })).not.toBeAllClose(together, { abs: 1e-4 });
     expect(await of({ condition, told: [1, 2, 3, 4, 5] })).not.toBeAllClose(together, { abs: 1e-4 });
+  });
+
+  test("is all that is computed, by what comes before the last of the layers", () => {
+    const plain = networkGraph(network, parameters, 1);
+    const { graph, maps } = attendedGraph(plain, ["mid"]);
+    expect(graph.outputs.map(({ name }) => name)).toEqual(maps.map(({ output }) => output));
+    expect(costOf(graph).flops).toBeLessThan(0.6 * costOf(plain).flops);
+    expect(costOf(attendedGraph(plain, ["down.0"]).graph).flops).toBeLessThan(0.6 * costOf(graph).flops);
   });
 
   test("of layers that are not there is refused", async () => {

@@ -12,7 +12,7 @@ import { matmul } from "../ops/linear.ts";
 import { reduceMean, reduceSum } from "../ops/reduce.ts";
 import { concat, expand, reshape } from "../ops/reshape.ts";
 import { slice } from "../ops/indexing.ts";
-import { type Perturbation, perturb, randomInput } from "../perturb.ts";
+import { type Perturbation, gatesInput, perturb, randomInput } from "../perturb.ts";
 import type { Value } from "../value.ts";
 import { gaussianMatrix, kernelSize } from "./blur.ts";
 
@@ -181,5 +181,13 @@ describe.each([
     expect(outputOf(perturbed({ kind: "skip-feed-forward" }))).toBeAllClose(byHand({ imageForward: given }), {
       abs: 1e-6,
     });
+  });
+
+  test("with its block dropped by a number: both streams pass where it is 1, none where it is 0", () => {
+    const how = { kind: "drop-blocks", layers: ["blocks.1"] } as const;
+    const dropping = (gate: number): ArrayLike<number> =>
+      outputOf(perturb(plain, how), { [gatesInput([1], how)]: { data: [gate], shape: [1] } });
+    expect(dropping(1)).toBeAllClose(byHand({ skip: true }), { abs: 1e-6 });
+    expect(dropping(0)).toBeAllClose(outputOf(plain), { abs: 1e-6 });
   });
 });

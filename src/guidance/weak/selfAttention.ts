@@ -127,6 +127,10 @@ export const sagMethod = weakMethod({
     "Self-attention guidance moves away from what the network makes of its own image blurred where it looks.",
   formula:
     "D = D(x) + scale*(D' - (D(y; c') + x - y)) with D' = D(x; c'), y = x + M*(blur(D') - D'), M = 1 where attention > threshold; c' is no condition beside cfg, else the condition",
+  formulaWith: ({ form }) =>
+    form === "strong"
+      ? "D = D(x) + scale*(D(x) - (D(y) + x - y)) with y = x + M*(blur(D(x)) - D(x)), M = 1 where attention > threshold"
+      : undefined,
   needs: "images, and a network with self-attention that tells its attention; no label",
   cost: "1 evaluation, and the network up to the attention that tells where",
   adds: { networks: 1, gradients: 0 },

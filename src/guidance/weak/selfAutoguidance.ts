@@ -64,6 +64,10 @@ export const selfAutoguidanceMethod = weakMethod({
   role: "weak",
   summary: "Autoguidance by the network itself with noise on its weights or dropout in its attention.",
   formula: "D = D_damaged(x; condition) + weight*(D(x; condition) - D_damaged(x; condition))",
+  formulaWith: ({ form }) =>
+    form === "diffusers"
+      ? "D = D_damaged(x; null) + weight*(D(x; condition) - D_damaged(x; null))"
+      : undefined,
   needs: "nothing but the network; self-attention for damage=attention-dropout",
   cost: "1 evaluation",
   adds: { networks: 1, gradients: 0 },

@@ -134,7 +134,11 @@ export const swgMethod = weakMethod({
   name: "swg",
   role: "weak",
   summary: "Sliding window guidance moves away from the same network that sees only one window at a time.",
-  formula: "D = D(x) + scale*(D(x) - mean over windows of D(x in the window))",
+  formula: "D = D(x) + scale*(D(x) - mean over crops of D(x in the crop))",
+  formulaWith: ({ where }) =>
+    where === "overlaps"
+      ? "D = D(x) + scale*M*(D(x) - mean over crops of D(x in the crop)), M = 1 where crops overlap"
+      : undefined,
   needs: "images, and a network that takes smaller ones; no label",
   cost: "windows^2 evaluations of window^2 of the size: 1.6 as published, counted as 1",
   adds: { networks: 1, gradients: 0 },

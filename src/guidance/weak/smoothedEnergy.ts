@@ -61,6 +61,7 @@ export const segMethod = weakMethod({
   summary: "Smoothed-energy guidance moves away from the same network with blurred attention queries.",
   formula:
     "D = D(x) + scale*(D(x; c') - D_blurred(x; c')); c' is no condition beside cfg, else the condition",
+  formulaWith: ({ form }) => (form === "strong" ? "D = D(x) + scale*(D(x) - D_blurred(x))" : undefined),
   needs: "a network with self-attention; no label",
   cost: "1 evaluation, less what comes before the first blurred layer",
   adds: { networks: 1, gradients: 0 },

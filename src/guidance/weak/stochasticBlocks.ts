@@ -44,9 +44,8 @@ export const s2Method = weakMethod({
   needs: "a network with self-attention, whose blocks add to what enters them; no label",
   cost: "1 evaluation, less what comes before the first block that may be dropped",
   adds: { networks: 1, gradients: 0 },
-  when: "As slg where it is not known which blocks to skip: the mean over the steps takes the choice.",
-  published:
-    "scale 0.25, a tenth of the transformer blocks, beside cfg, at every step but the first and the last ones",
+  when: "As slg where it is not known which blocks to skip: other ones at each step, so that none counts too much.",
+  published: "scale 0.25 and a tenth of the blocks, beside cfg (as programs give the paper's values)",
   source: "Chen et al. 2025, arXiv:2508.12880",
   space: "any",
   strength: "scale",
