@@ -35,30 +35,36 @@ export const embeddingInputs = (input: string): EmbeddingInputs => ({
 
 /**
  * The embedding of an input: the last floating-point value of shape [rows, width], width > 1, that is made of this input alone
- * and through which all passes that the input has an effect on. Undefined where there is none. Dimensions are bound.
+ * and through which all passes that the input has an effect on; what a layer gives rather than what an activation makes of that.
+ * Undefined where there is none. Dimensions are bound.
  *
  * It is a class's row in a table, or what a noise level becomes before anything else meets it.
  */
 export function embeddingOf(graph: Graph, input: string): Embedding | undefined {
   const necks = bottlenecks(graph, input);
   if (necks.size === 0) return undefined;
-  const found: Embedding[] = [];
+  const found: (Embedding & { readonly layer: boolean })[] = [];
   const builder = builderFor(graph);
   replay(graph, builder, declareInputs(graph, builder), (node, operands, { compute }) => {
     const results = compute(operands);
     node.outputs.forEach((value, i) => {
       const { shape, dtype } = results[i];
       if (necks.has(value) && isFloat(dtype) && shape.length === 2 && shape[1] > 1)
-        found.push({ input, value, width: shape[1] });
+        found.push({ input, value, width: shape[1], layer: layers.has(node.op) });
     });
     return results;
   });
-  return found.at(-1);
+  const last = found.filter(({ layer }) => layer).at(-1) ?? found.at(-1);
+  return last && { input, value: last.value, width: last.width };
 }
+
+/** What a linear layer, and a table, end with. */
+const layers: ReadonlySet<string> = new Set(["Gemm", "MatMul", "Add", "Gather"]);
 
 /** Values made of `input` alone through which all passes that it has an effect on. */
 function bottlenecks(graph: Graph, input: string): ReadonlySet<string> {
-  const { nodes } = inlineFunctions(graph);
+  // Sizes are bound, and depend on no value.
+  const nodes = inlineFunctions(graph).nodes.filter(({ op, domain }) => domain !== "" || op !== "Shape");
   const lastRead = new Map<string, number>(graph.outputs.map(({ name }) => [name, nodes.length]));
   nodes.forEach((node, k) => {
     for (const name of readsOf(node)) lastRead.set(name, Math.max(k, lastRead.get(name) ?? 0));

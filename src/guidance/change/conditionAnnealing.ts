@@ -23,6 +23,9 @@ export interface CadsOptions<C> {
   readonly noisy: NonNullable<GuidanceResources<C>["noisyCondition"]>;
 }
 
+/** The noise level at which t is what it is: above the largest that a sampler has, for t = 1. */
+const sigmaOf = (t: number): number => Math.tan((Math.PI / 2) * t);
+
 /**
  * What is left of the condition at noise level sigma: 1 for t <= tau1, 0 for t >= tau2, linear in t between, with
  * t = (2/pi) atan(sigma): the time of the cosine schedule, 0 without noise and 1 in pure noise.
@@ -44,10 +47,10 @@ export function annealing(sigma: number, { tau1, tau2 }: Pick<CadsOptions<never>
  * Source: Sadat et al. 2023 (arXiv:2310.17347), section 4.
  */
 export function cads<C>({ interval = everywhere, noisy, ...options }: CadsOptions<C>): Change<C> {
-  const { noise, mix } = options;
+  const { noise, mix, tau1 } = options;
   return {
     method: "cads",
-    interval,
+    interval: { ...interval, low: Math.max(interval.low, sigmaOf(tau1)) },
     change(branch, { sigma, seeds, step }) {
       const gamma = annealing(sigma, options);
       if (gamma === 1 || branch.condition === null) return branch;
