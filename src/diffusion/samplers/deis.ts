@@ -18,7 +18,7 @@ export interface DeisOptions extends SamplerOptions {
  * A step to 0 ends at D.
  *
  * Order 2 by default. Cost: 1 evaluation a step. The last noise level may be repeated, as in some tables.
- * Source: Zhang & Chen 2023 (arXiv:2204.13902), Eq. 14 and 15, the Adams-Bashforth kind in ln rho.
+ * Source: Zhang & Chen 2023 (arXiv:2204.13902), its Adams-Bashforth kind, the polynomial in ln rho as in diffusers.
  */
 export function deis(
   denoise: Evaluate,

@@ -19,7 +19,7 @@ export interface DpmppSdeOptions extends EulerAncestralOptions {
  *   x'  = (down/sigma) x + (1 - down/sigma) ((1 - f) D + f D(x_m; m)) + up noise,   f = 1/(2r).
  *
  * Cost: 2 evaluations a step, 1 on the step to 0. Draws two noises on every step that does not end at 0.
- * Source: Lu et al. 2022 (arXiv:2211.01095), section 5; as in k-diffusion.
+ * Source: Lu et al. 2022 (arXiv:2211.01095), section 5; as in k-diffusion, and with the defaults diffusers' DPMSolverSDEScheduler.
  */
 export async function* dpmppSde(
   denoise: Evaluate,

@@ -18,7 +18,7 @@ import type { Step } from "./sampler.ts";
  *
  * Order 2, in the law of a Gaussian where there is noise. Cost: 1 evaluation a step. With eta above 0 it draws options.noise on every step
  * that does not end at 0.
- * Source: Zhang et al. 2023 (arXiv:2308.02157), the multistep method with c_2 below 0; ancestral as in ComfyUI's res_multistep_ancestral.
+ * Source: Zhang et al. 2023 (arXiv:2308.02157), second order, with the last prediction for the second stage; as in ComfyUI's res_multistep.
  */
 export async function* resMultistep(
   denoise: Evaluate,

@@ -35,7 +35,7 @@ export interface UniPcOptions extends SamplerOptions {
  * to 0 ends at D.
  *
  * Order 3 by default: one above `order`. Cost: 1 evaluation a step. The last noise level may be repeated, as in some tables.
- * Source: Zhao et al. 2023 (arXiv:2302.04867), Algorithms 1-4; the order at the ends of a run as in the authors' code.
+ * Source: Zhao et al. 2023 (arXiv:2302.04867), UniP and UniC in several steps; the order at the ends of a run as in the authors' code.
  */
 export async function* uniPc(
   denoise: Evaluate,
