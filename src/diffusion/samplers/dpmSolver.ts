@@ -1,6 +1,7 @@
 import type { Tensor } from "../../base/tensor.ts";
 import { axpby, axpy, sub } from "../../base/tensor.ts";
 import type { Evaluate } from "../denoiser.ts";
+import { phi } from "./phi.ts";
 
 /** A prediction of noise at a place of the path. */
 type Eps = (x: Tensor, lambda: number) => Promise<Tensor>;
@@ -17,7 +18,7 @@ export const epsOf =
  * One step of DPM-Solver of order 1, 2 or 3 from lambda = l to l + h, given eps at its beginning:
  *   1:  x - sigma' G(h) e
  *   2:  ... - sigma'/(2r) G(h) (e1 - e),           e1 at l + r h
- *   3:  ... - sigma'/r2 (G(h)/h - 1) (e2 - e),     e1 at l + r1 h, e2 at l + r2 h
+ *   3:  ... - sigma'/r2 h phi_2(h) (e2 - e),        e1 at l + r1 h, e2 at l + r2 h
  * with G(t) = e^t - 1. `e1` may be given where it is known already.
  * Source: Lu et al. 2022 (arXiv:2206.00927), Algorithms 1 and 2.
  */
@@ -40,10 +41,10 @@ export async function dpmSolverStep(
 
   const s2 = from + r2 * h;
   const u2 = axpy(
-    -sigma(s2) * (r2 / r1) * (Math.expm1(r2 * h) / (r2 * h) - 1),
+    -sigma(s2) * (r2 / r1) * r2 * h * phi(2, r2 * h),
     sub(e1, e),
     axpy(-sigma(s2) * Math.expm1(r2 * h), e, x),
   );
   const e2 = await eps(u2, s2);
-  return { x: axpy((-sigma(to) / r2) * (Math.expm1(h) / h - 1), sub(e2, e), first), e1 };
+  return { x: axpy((-sigma(to) / r2) * h * phi(2, h), sub(e2, e), first), e1 };
 }
