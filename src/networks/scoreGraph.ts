@@ -140,7 +140,7 @@ function resized(x: Value, wanted: readonly number[], name: string): Value {
   const sizes = x.builder.literal(wanted, "int64");
   const attributes = { mode: string("linear"), coordinate_transformation_mode: string("half_pixel") };
   return x.builder.apply("Resize", [x, null, null, sizes], {
-    attributes: { ...attributes, antialias: int(1) },
+    attributes: { ...attributes, antialias: int(1), exclude_outside: int(1) },
   })[0];
 }
 
