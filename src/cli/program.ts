@@ -4,6 +4,7 @@ import { methods } from "../guidance/methods.ts";
 import { presets } from "../training/presets.ts";
 import type { Io } from "./io.ts";
 import { runMethods } from "./commands/methods.ts";
+import { runSamplers } from "./commands/samplers.ts";
 import { fairleadVersion } from "./version.ts";
 
 const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
@@ -216,6 +217,10 @@ export function makeProgram(io: Io, finish: (exitCode: number) => void): Command
     .addOption(json)
     .action((name: string | undefined, options: unknown) => finish(runMethods(io, name, options)));
 
+  command("samplers [name]", "list the samplers, or print the options of one", samplerNotes)
+    .addOption(json)
+    .action((name: string | undefined, options: unknown) => finish(runSamplers(io, name, options)));
+
   command(
     "explain <spec>",
     "say what a guidance asks for: predictions, evaluations, formulas, order, at each noise level",
@@ -360,6 +365,11 @@ const methodNotes = `
 Examples:
   fairlead methods
   fairlead methods pag`;
+
+const samplerNotes = `
+Examples:
+  fairlead samplers
+  fairlead samplers dpmpp-2m-sde --json`;
 
 const explainNotes = `
 SPEC is what --guidance of fairlead sample takes. Nothing is computed. A range of noise levels is half-open: LOW < sigma <= HIGH. Costs are

@@ -336,6 +336,13 @@ test("methods and models print one JSON value each with --json", async () => {
   expect(methods.map(({ name }) => name)).toContain("cfg");
   const pag = JSON.parse((await run("methods", "pag", "--json")).out) as { options: { name: string }[] };
   expect(pag.options.map(({ name }) => name)).toContain("layers");
+  expect(await run("samplers", "huen")).toMatchObject({ code: 2, out: "" });
+  const samplers = JSON.parse((await run("samplers", "--json")).out) as {
+    name: string;
+    evaluations: string;
+  }[];
+  expect(samplers.find(({ name }) => name === "heun")!.evaluations).toBe("2N - 1");
+  expect((await run("samplers", "euler")).out).toContain("churn: total noise added");
   const [tiny] = JSON.parse((await run("models", model, "--json")).out) as {
     networks: { parameters: number }[];
   }[];

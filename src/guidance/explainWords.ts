@@ -53,7 +53,8 @@ export function formulaOf({ combine, ...spec }: MethodSpec): string {
   // Ways to combine speak of the weight; a scale is a weight less 1.
   const weight = shifted(spec[method.strength] as WeightSpec, 1 - (method.off ?? 1));
   const other = methods[combine.method];
-  return withNumbers(other.formula, { ...numbersOf(combine, other), weight: numberText("weight", weight)! });
+  const formula = other.formulaWith?.(combine) ?? other.formula;
+  return withNumbers(formula, { ...numbersOf(combine, other), weight: numberText("weight", weight)! });
 }
 
 function numbersOf(spec: MethodSpec, { options }: Method): Record<string, string> {

@@ -57,6 +57,16 @@ export interface About {
   /** The strength at which it does nothing; null: there is none. */
   readonly off: number | null;
   readonly options: Options;
+  /**
+   * A guidance that shows what it does, and the shipped model to show it on. Default: the method at its default strength, beside CFG
+   * where it corrects; on the tree where that has what it needs, else on fashion-mnist (see example.ts).
+   */
+  readonly example?: {
+    readonly spec?: string;
+    /** What it is seen beside. Default: the same guidance without the method. */
+    readonly beside?: string;
+    readonly model?: "tree" | "fashion-mnist";
+  };
   /** What is wrong with options that are each right alone. */
   readonly conflict?: (spec: Readonly<Record<string, unknown>>) => string | undefined;
 }

@@ -6,6 +6,8 @@ import type { WeightSpec } from "./schedules.ts";
 export interface ValueKind<T> {
   /** For errors: "a finite number". */
   readonly wanted: string;
+  /** All values, where they are few and have names. */
+  readonly choices?: readonly T[];
   /** The value that the text means, still to be checked; undefined if it means none. */
   read(text: string): T | undefined;
   holds(value: unknown): value is T;
@@ -203,6 +205,7 @@ export const path: ValueKind<string> = {
 export function choice<T extends string>(...choices: readonly T[]): ValueKind<T> {
   return {
     wanted: `one of ${choices.join(", ")}`,
+    choices,
     read: (text) => choices.find((one) => one === text),
     holds: (value): value is T => choices.includes(value as T),
     write: (value) => value,

@@ -47,17 +47,22 @@ export function encodePng(picture: Picture, recipe?: Recipe): Uint8Array {
 }
 
 /**
- * A few-coloured picture as the bytes of a PNG file: one byte a pixel, an index into `palette` of [r, g, b].
+ * A few-coloured picture as the bytes of a PNG file: one byte a pixel, an index into `palette` of [r, g, b]. With the recipe as
+ * `encodePng` writes it.
  */
 export function encodeIndexedPng(
   width: number,
   height: number,
   indices: Uint8Array,
   palette: readonly (readonly [number, number, number])[],
+  recipe?: Recipe,
 ): Uint8Array {
   const colours = palette.map((colour) => [...colour]);
   return encode(
-    { width, height, data: indices, depth: 8, channels: 1, palette: colours },
+    {
+      ...{ width, height, data: indices, depth: 8, channels: 1, palette: colours },
+      text: recipe && { [recipeKey]: asciiJson(recipe) },
+    },
     { zlib: { level: 9 } },
   );
 }

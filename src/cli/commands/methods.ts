@@ -1,7 +1,7 @@
 import { UsageError } from "../../base/errors.ts";
-import type { Method, MethodOption } from "../../guidance/method.ts";
+import type { Method } from "../../guidance/method.ts";
 import { methodNamed, methods } from "../../guidance/methods.ts";
-import { optionsAlone } from "../../guidance/spec.ts";
+import { type Forms, methodPage, parts } from "../../guidance/page.ts";
 import { type Io, print, printJson } from "../io.ts";
 import { readOptions, common } from "../options.ts";
 
@@ -12,7 +12,7 @@ export function runMethods(io: Io, name: string | undefined, given: unknown): nu
     if (json)
       printJson(
         io,
-        Object.entries(methods).map(([key, method]) => described(key, method)),
+        Object.values(methods).map((method) => described(method)),
       );
     else for (const line of overview()) print(io, line);
     return 0;
@@ -23,26 +23,17 @@ export function runMethods(io: Io, name: string | undefined, given: unknown): nu
       `there is no guidance method "${name}"; there are ${Object.keys(methods).join(", ")}`,
     );
   }
-  if (json) printJson(io, described(name, method));
-  else for (const line of details(name, method)) print(io, line);
+  if (json) printJson(io, described(method));
+  else for (const line of details(method)) print(io, line);
   return 0;
 }
 
-/** What the roles of methods are, in the order in which they act. */
-const roles: Readonly<Record<Method["role"], string>> = {
-  weak: "How a worse prediction is made:",
-  combine: "How the two meet (WEAK~NAME, or NAME alone with cfg):",
-  push: "Gradients:",
-  adjust: "Corrections of what comes out:",
-  condition: "Changes of the condition:",
-};
-
 function overview(): string[] {
   const width = Math.max(...Object.keys(methods).map((name) => name.length));
-  const groups = Object.entries(roles).flatMap(([role, title]) => {
+  const groups = Object.entries(parts).flatMap(([role, { all }]) => {
     const members = Object.values(methods).filter((method) => method.role === role);
     if (members.length === 0) return [];
-    return [title, ...members.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`), ""];
+    return [`${all}:`, ...members.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`), ""];
   });
   return [
     ...groups,
@@ -52,33 +43,41 @@ function overview(): string[] {
   ];
 }
 
-function details(name: string, method: Method): string[] {
-  const { summary, formula, needs, cost, when, published, space, source, strength } = method;
-  const about = Object.entries({ formula, space, needs, cost, when, published, source }).map(
-    ([key, text]) => `  ${key.padEnd(9)} ${text}`,
-  );
-  const lines = Object.entries(optionsAlone(method)).flatMap(([key, option]) => {
-    const bare = key === strength ? ` (what a bare number sets, as in ${name}:${defaultText(option)})` : "";
-    return [
-      `  ${key}: ${option.meaning}${bare}`,
-      `      ${option.values.wanted}; unit: ${option.unit}; default: ${defaultText(option)}`,
-    ];
-  });
-  return [summary, ...about, "", "Options:", ...lines];
+function details(method: Method): string[] {
+  const { name, summary, part, formula, forms, facts, options, example } = methodPage(method);
+  const lines = options.flatMap((option) => [
+    `  ${option.name}: ${option.meaning}${option.isStrength ? ` (what a bare number sets, as in ${name}:${option.default})` : ""}`,
+    `      ${option.wanted}; unit: ${option.unit}; default: ${option.default}`,
+  ]);
+  const width = Math.max(...facts.map(([key]) => key.length));
+  return [
+    summary,
+    ...[["is", part], ["formula", formula], ...facts].map(([key, text]) => `  ${key.padEnd(width)}  ${text}`),
+    "",
+    "Options:",
+    ...lines,
+    ...(forms ? ["", ...formLines(forms)] : []),
+    "",
+    `To see it at work: ${example.command}`,
+    `What it asks for: fairlead explain "${example.spec}"`,
+  ];
 }
 
-function described(name: string, method: Method) {
-  const { role, summary, formula, needs, cost, adds, when, published, space, source, strength, off } = method;
-  const options = Object.entries(optionsAlone(method)).map(([key, option]) => {
-    const { meaning, unit, values } = option;
-    return { name: key, meaning, unit, wanted: values.wanted, default: defaultText(option) };
-  });
+function formLines({ meaning, choices, default: usual }: Forms): string[] {
+  return [
+    `Forms: ${meaning}`,
+    ...choices.map(({ form, formula }) => {
+      const own = formula === null ? "" : `: ${formula}`;
+      return `  form=${form}${form === usual ? " (default)" : ""}${own}`;
+    }),
+  ];
+}
+
+function described(method: Method) {
+  const { role, adds, space, strength, off, needs, cost, when, published, source } = method;
+  const { name, summary, formula, forms, options, example } = methodPage(method);
   return {
     ...{ name, role, summary, formula, space, needs, cost, adds, when, published, source, strength, off },
-    options,
+    ...{ forms, options, example },
   };
-}
-
-function defaultText({ default: value, values }: MethodOption): string {
-  return value === undefined ? "none" : values.write(value);
 }

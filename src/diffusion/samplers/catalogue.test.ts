@@ -26,6 +26,7 @@ function reach(given: Readonly<Record<string, unknown>>): Readonly<Record<string
     {
       name: "probe",
       description: "",
+      source: "none",
       order: 1,
       stochastic: false,
       renoises: false,

@@ -18,6 +18,7 @@ export interface SamplerOption {
 export interface Sampler {
   readonly name: string;
   readonly description: string;
+  readonly source: string;
   /**
    * Order of convergence of the samples; where noise is added, of the mean and spread that a Gaussian comes out with. 0: made for networks
    * that predict the end of the path (consistency models); with a denoiser the samples keep a spread of their own however many the steps.
@@ -123,7 +124,8 @@ function read(option: SamplerOption, value: unknown): unknown {
   return holds && (!whole || Number.isInteger(value)) ? value : undefined;
 }
 
-function wanted(option: SamplerOption): string {
+/** What an option takes, in words. */
+export function wanted(option: SamplerOption): string {
   if (typeof option.default === "boolean") return "true or false";
   if (Array.isArray(option.default)) return "a list of whole numbers from 0 on, such as 0,1";
   const { min = -Infinity, max = Infinity, whole = false, choices } = option;

@@ -44,6 +44,7 @@ export const dpmSamplers = {
   "dpmpp-2m": entry(dpmpp2m, {
     name: "dpmpp-2m",
     description: "DPM-Solver++(2M) (Lu et al. 2022): order 2 at 1 evaluation a step",
+    source: "Lu et al. 2022 (arXiv:2211.01095), Algorithm 2",
     order: 2,
     stochastic: false,
     renoises: false,
@@ -54,6 +55,8 @@ export const dpmSamplers = {
     name: "dpm2",
     description:
       "DPM-Solver-2, the midpoint in ln sigma (Lu et al. 2022), optional churn; 2 evaluations a step",
+    source:
+      "Lu et al. 2022 (arXiv:2206.00927), Algorithm 1 with r = 1/2; in sigma as in Karras et al. 2022, with churn",
     order: 2,
     stochastic: false,
     renoises: false,
@@ -64,6 +67,7 @@ export const dpmSamplers = {
     name: "dpm2-ancestral",
     description:
       'DPM-Solver-2 below the next noise level, then fresh noise up to it ("DPM2 a"); 2 evaluations a step',
+    source: 'Lu et al. 2022 (arXiv:2206.00927) for the step; known as "DPM2 a" from k-diffusion',
     order: 2,
     stochastic: true,
     renoises: false,
@@ -73,6 +77,7 @@ export const dpmSamplers = {
   "dpmpp-2s-ancestral": entry(dpmpp2sAncestral, {
     name: "dpmpp-2s-ancestral",
     description: "DPM-Solver++(2S) with fresh noise (Lu et al. 2022); 2 evaluations a step",
+    source: "Lu et al. 2022 (arXiv:2211.01095), Algorithm 1 with r = 1/2; ancestral as in k-diffusion",
     order: 2,
     stochastic: true,
     renoises: false,
@@ -82,6 +87,8 @@ export const dpmSamplers = {
   "dpmpp-sde": entry(dpmppSde, {
     name: "dpmpp-sde",
     description: "DPM-Solver++ on the reverse SDE in two stages; 2 evaluations and 2 noises a step",
+    source:
+      "Lu et al. 2022 (arXiv:2211.01095), section 5; as in k-diffusion, and with the defaults diffusers' DPMSolverSDEScheduler",
     order: 1,
     stochastic: true,
     renoises: false,
@@ -95,6 +102,7 @@ export const dpmSamplers = {
   "dpmpp-2m-sde": entry(dpmpp2mSde, {
     name: "dpmpp-2m-sde",
     description: "SDE-DPM-Solver++(2M) (Lu et al. 2022): two-step method on the reverse SDE",
+    source: "Lu et al. 2022 (arXiv:2211.01095), section 5; as in k-diffusion",
     order: 2,
     stochastic: true,
     renoises: false,
@@ -111,6 +119,7 @@ export const dpmSamplers = {
   "dpmpp-3m-sde": entry(dpmpp3mSde, {
     name: "dpmpp-3m-sde",
     description: "SDE-DPM-Solver++(3M): three-step method on the reverse SDE",
+    source: "the third order of Lu et al. 2022 (arXiv:2211.01095) on the SDE, as in k-diffusion",
     order: 2,
     stochastic: true,
     renoises: false,
@@ -121,6 +130,8 @@ export const dpmSamplers = {
     name: "dpm-multistep",
     description:
       "DPM-Solver and DPM-Solver++ in several steps (Lu et al. 2022): all algorithms, orders 1 to 3",
+    source:
+      "Lu et al. 2022 (arXiv:2206.00927, arXiv:2211.01095); third order and the rules for the last steps as in the authors' code",
     order: 2,
     stochastic: false,
     renoises: false,
@@ -139,6 +150,8 @@ export const dpmSamplers = {
   "dpm-singlestep": entry(dpmSinglestep, {
     name: "dpm-singlestep",
     description: "DPM-Solver and DPM-Solver++ in blocks of 1 to 3 steps of the grid (Lu et al. 2022)",
+    source:
+      "Lu et al. 2022 (arXiv:2206.00927), Algorithms 1 and 2; (arXiv:2211.01095), Algorithm 1; blocks on a given grid as in diffusers",
     order: 2,
     stochastic: false,
     renoises: false,
@@ -157,6 +170,8 @@ export const dpmSamplers = {
   unipc: entry(uniPc, {
     name: "unipc",
     description: "UniPC (Zhao et al. 2023): predicts a step, then corrects it without another evaluation",
+    source:
+      "Zhao et al. 2023 (arXiv:2302.04867), UniP and UniC in several steps; the order at the ends of a run as in the authors' code",
     order: 3,
     stochastic: false,
     renoises: false,
@@ -183,6 +198,8 @@ export const dpmSamplers = {
   deis: entry(deis, {
     name: "deis",
     description: "DEIS (Zhang & Chen 2023): eps as a polynomial in ln sigma, integrated exactly",
+    source:
+      "Zhang & Chen 2023 (arXiv:2204.13902), its Adams-Bashforth kind, the polynomial in ln rho as in diffusers",
     order: 2,
     stochastic: false,
     renoises: false,
@@ -193,6 +210,8 @@ export const dpmSamplers = {
   "res-multistep": entry(resMultistep, {
     name: "res-multistep",
     description: "RES (Zhang et al. 2023): exponential integrator on x0 in two steps",
+    source:
+      "Zhang et al. 2023 (arXiv:2308.02157), second order, with the last prediction for the second stage; as in ComfyUI's res_multistep",
     order: 2,
     stochastic: false,
     renoises: false,
@@ -202,6 +221,8 @@ export const dpmSamplers = {
   "res-multistep-ancestral": entry(resMultistepAncestral, {
     name: "res-multistep-ancestral",
     description: "RES in two steps to below the next noise level, then fresh noise up to it",
+    source:
+      "Zhang et al. 2023 (arXiv:2308.02157), second order, with the last prediction for the second stage; as in ComfyUI's res_multistep",
     order: 2,
     stochastic: true,
     renoises: false,
@@ -211,6 +232,7 @@ export const dpmSamplers = {
   "dpm-fast": entry(dpmFast, {
     name: "dpm-fast",
     description: "DPM-Solver-fast: third order in few evaluations, on steps of its own",
+    source: "Lu et al. 2022 (arXiv:2206.00927), appendix D.3; ancestral as in k-diffusion",
     order: 3,
     stochastic: false,
     renoises: false,
@@ -222,6 +244,7 @@ export const dpmSamplers = {
   "dpm-adaptive": entry(dpmAdaptive, {
     name: "dpm-adaptive",
     description: "DPM-Solver-23 with steps as long as two orders agree; a sample depends on its batch",
+    source: "Lu et al. 2022 (arXiv:2206.00927), appendix C; the controller is k-diffusion's",
     order: 3,
     stochastic: false,
     renoises: false,

@@ -22,6 +22,8 @@ export const samplers = {
     name: "ddpm",
     shiftsMean: true,
     description: "DDPM's reverse process (Ho et al. 2020, Algorithm 2), on any grid of noise levels",
+    source:
+      "Ho et al. 2020 (arXiv:2006.11239), Algorithm 2 and section 3.2; learned: Nichol & Dhariwal 2021 (arXiv:2102.09672), Eq. 15",
     order: 1,
     stochastic: true,
     renoises: false,
@@ -43,6 +45,7 @@ export const samplers = {
   ddim: entry(ddim, {
     name: "ddim",
     description: "DDIM (Song et al. 2021); with eta 0 the same as euler",
+    source: "Song et al. 2021 (arXiv:2010.02502), Eq. 12 and 16",
     order: 1,
     stochastic: false,
     renoises: true,
@@ -60,6 +63,7 @@ export const samplers = {
     name: "euler",
     description:
       "Euler's method on the probability-flow ODE, also flow matching's (Karras et al. 2022), optional churn",
+    source: "Karras et al. 2022 (arXiv:2206.00364), Algorithm 2 without its correction",
     order: 1,
     stochastic: false,
     renoises: true,
@@ -83,6 +87,7 @@ export const samplers = {
     name: "heun",
     description:
       "Heun's method on the probability-flow ODE (Karras et al. 2022), optional churn; 2 evaluations a step",
+    source: "Karras et al. 2022 (arXiv:2206.00364), Algorithm 1 with sigma(t) = t; with churn, Algorithm 2",
     order: 2,
     stochastic: false,
     renoises: false,
@@ -93,6 +98,8 @@ export const samplers = {
     name: "euler-ancestral",
     shiftsMean: true,
     description: 'Euler below the next noise level, then fresh noise up to it ("Euler a")',
+    source:
+      'the reverse step of Ho et al. 2020 (arXiv:2006.11239) in sigma; known as "Euler a" from k-diffusion',
     order: 1,
     stochastic: true,
     renoises: true,
@@ -103,6 +110,7 @@ export const samplers = {
   lms: entry(lms, {
     name: "lms",
     description: "linear multistep of up to four slopes, integrated exactly over each step",
+    source: 'the classical method, in sigma; known as "LMS" from k-diffusion',
     order: 4,
     stochastic: false,
     renoises: false,
@@ -122,6 +130,7 @@ export const samplers = {
     name: "pndm",
     description:
       "PNDM (Liu et al. 2022): Adams-Bashforth on the predicted noise after a Runge-Kutta start; start heun: PLMS",
+    source: "Liu et al. 2022 (arXiv:2202.09778), Eq. 11-13 and Algorithm 2",
     order: 2,
     stochastic: false,
     renoises: false,
@@ -144,6 +153,8 @@ export const samplers = {
   ipndm: entry(ipndm, {
     name: "ipndm",
     description: "iPNDM (Zhang & Chen 2022): PNDM that starts with steps of lower order; 1 evaluation a step",
+    source:
+      "Zhang & Chen 2022 (arXiv:2204.13902), section 3 and appendix; PNDM: Liu et al. 2022 (arXiv:2202.09778)",
     order: 2,
     stochastic: false,
     renoises: false,
@@ -162,6 +173,7 @@ export const samplers = {
   "flow-heun": entry(flowHeun, {
     name: "flow-heun",
     description: "Heun's method in the time of flow matching (Lipman et al. 2023); 2 evaluations a step",
+    source: "the classical method; as flow matching (Lipman et al. 2023, arXiv:2210.02747) is sampled",
     order: 2,
     stochastic: false,
     renoises: false,
@@ -172,6 +184,7 @@ export const samplers = {
     name: "lcm",
     description:
       "multistep consistency sampling, for consistency models (Song et al. 2023); also flow matching's stochastic rule",
+    source: "Song et al. 2023 (arXiv:2303.01469), Algorithm 1; Luo et al. 2023 (arXiv:2310.04378)",
     order: 0,
     stochastic: true,
     renoises: false,
@@ -181,6 +194,7 @@ export const samplers = {
   tcd: entry(tcd, {
     name: "tcd",
     description: "TCD's stochastic sampling, for networks distilled along the trajectory (Zheng et al. 2024)",
+    source: "Zheng et al. 2024 (arXiv:2402.19159), Algorithm 3",
     order: 0,
     stochastic: true,
     renoises: true,

@@ -68,6 +68,7 @@ export const channelNormMethod = adjustMethod({
   space: "velocity",
   strength: "amount",
   off: 0,
+  example: { model: "fashion-mnist" },
   options: {
     amount: { meaning: "0 is off, 1 caps wholly", unit: "share, 0 to 1", default: 1, values: probability },
     interval: intervalOption,

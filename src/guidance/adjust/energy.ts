@@ -27,6 +27,7 @@ export const energyMethod = adjustMethod({
   space: "eps",
   strength: "amount",
   off: 0,
+  example: { model: "fashion-mnist" },
   options: {
     amount: {
       meaning: "0 is off, 1 is the strong prediction's energy",

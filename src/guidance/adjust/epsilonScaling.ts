@@ -43,6 +43,7 @@ export const epsilonScalingMethod = adjustMethod({
   space: "eps",
   strength: "factor",
   off: 1,
+  example: { spec: "epsilon-scaling:1.005", model: "fashion-mnist" },
   options: {
     factor: numberOption("what eps is divided by: 1 is off, above 1 is smaller", 1.005),
     interval: intervalOption,

@@ -55,6 +55,7 @@ export const momentumMethod = adjustMethod({
   space: "x0",
   strength: "amount",
   off: 0,
+  example: { spec: "momentum:0.5" },
   options: {
     amount: numberOption("a: 0 is off", 0.5),
     interval: intervalOption,

@@ -27,6 +27,7 @@ export const rescaleMethod = adjustMethod({
   space: "v",
   strength: "amount",
   off: 0,
+  example: { model: "fashion-mnist" },
   options: {
     amount: {
       meaning: "phi: 0 is off, 1 is the strong prediction's standard deviation",

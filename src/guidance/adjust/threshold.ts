@@ -43,6 +43,7 @@ export const thresholdMethod = adjustMethod({
   space: "x0",
   strength: "percentile",
   off: null,
+  example: { model: "fashion-mnist" },
   options: {
     percentile: {
       meaning: "which quantile of a sample's absolute values counts as its size; 1 is the largest itself",

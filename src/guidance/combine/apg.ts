@@ -97,6 +97,10 @@ export const apgMethod = combineMethod({
   summary: "Adaptive projected guidance drops the part of the difference that only makes colours stronger.",
   formula:
     "g = strong - weak + momentum*g_before; g *= min(1, cap/|g|) if cap > 0; D = strong + (weight - 1)*(across + eta*along), across and along the strong prediction",
+  formulaWith: ({ form }) => {
+    const moved = { diffusers: "weak", comfyui: "strong" }[String(form)];
+    return moved && `g as form=paper has it; D = ${moved} + weight*(across + eta*along)`;
+  },
   needs: "what the weak method needs",
   cost: "nothing beside the weak method",
   adds: { networks: 0, gradients: 0 },

@@ -37,6 +37,7 @@ export const cfgPlusPlusMethod = combineMethod({
   space: "any",
   strength: "weight",
   off: null,
+  example: { spec: "cfgpp:0.6", beside: "cfg:2" },
   options: {},
   make: cfgPlusPlus,
 });

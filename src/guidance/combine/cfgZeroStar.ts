@@ -50,6 +50,10 @@ export const cfgZeroStarMethod = combineMethod({
   summary: "CFG-Zero* brings the weak prediction to its best size first, and waits in the first steps.",
   formula:
     "s = <strong, weak>/(|weak|^2 + 1e-8); v = s*weak + weight*(strong - s*weak); v = 0 while step < zeroSteps",
+  formulaWith: ({ form }) =>
+    form === "diffusers"
+      ? "s and v as form=paper has them; v = 0 while step < zeroSteps also at weight 1"
+      : undefined,
   needs: "what the weak method needs",
   cost: "nothing beside the weak method",
   adds: { networks: 0, gradients: 0 },

@@ -97,6 +97,10 @@ export const frequencyMethod = combineMethod({
   summary: "Frequency-decoupled guidance takes a larger weight for fine detail than for what is coarse.",
   formula:
     "a Laplacian pyramid of both; each level strong_l + factors_l*(weight - 1)*(parallel_l*along + across), along and across the strong level",
+  formulaWith: ({ form }) =>
+    form === "diffusers"
+      ? "a Laplacian pyramid of both; each level weak_l + (1 + factors_l*(weight - 1))*(parallel_l*along + across)"
+      : undefined,
   needs: "images, and what the weak method needs",
   cost: "nothing beside the weak method",
   adds: { networks: 0, gradients: 0 },
@@ -106,6 +110,7 @@ export const frequencyMethod = combineMethod({
   space: "x0",
   strength: "weight",
   off: 1,
+  example: { model: "fashion-mnist" },
   options: {
     factors: {
       meaning: "what multiplies weight - 1 at each level, finest first: all 1 is cfg",

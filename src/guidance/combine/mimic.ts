@@ -87,6 +87,7 @@ export const mimicMethod = combineMethod({
   space: "eps",
   strength: "weight",
   off: 1,
+  example: { spec: "mimic:8,mimic=2", model: "fashion-mnist" },
   options: {
     mimic: numberOption("the smaller weight whose spread is imitated", 7),
     spread: {

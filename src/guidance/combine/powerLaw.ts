@@ -49,6 +49,7 @@ export const powerLawMethod = combineMethod({
   space: "eps",
   strength: "weight",
   off: 1,
+  example: { model: "fashion-mnist" },
   options: {
     alpha: numberOption("power of the norm: 0 is cfg", 0.9),
     space: spaceOption("eps", "what the norm is of"),

@@ -63,6 +63,10 @@ export const tsgMethod = weakMethod({
   summary: "Time-step guidance moves away from the same network told a wrong noise level.",
   formula:
     "D = D(x; t~) + weight*(D(x; t) - D(x; t~)), emb(t~) = emb(t) + noise*t^alpha*n, t = (2/pi) atan(sigma)",
+  formulaWith: ({ form }) =>
+    form === "level"
+      ? "D = D(x; t~) + weight*(D(x; t) - D(x; t~)), ln sigma~ = ln sigma + noise*t^alpha*n, t = (2/pi) atan(sigma)"
+      : undefined,
   needs: "a network with an embedding of the noise level; with form=level any network. No label",
   cost: "1 evaluation",
   adds: { networks: 1, gradients: 0 },

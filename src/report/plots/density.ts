@@ -24,7 +24,7 @@ const dense: Rgb = [142, 163, 184];
 const below: Rgb = [86, 120, 190];
 const above: Rgb = [205, 120, 60];
 
-type Rgb = readonly [number, number, number];
+export type Rgb = readonly [number, number, number];
 
 /**
  * A density given by its logarithm: white where there is none, grey-blue at its peak in view.
@@ -35,6 +35,15 @@ type Rgb = readonly [number, number, number];
  * Cost: pixels^2 evaluations of the log density.
  */
 export function densityUnderlay(logDensity: Field, view: View, pixels = 320): Underlay {
+  const indices = densityLevels(logDensity, view, pixels);
+  return { view, uri: dataUri(encodeIndexedPng(pixels, pixels, indices, densityPalette)) };
+}
+
+/** The colours of a density's levels, from none to the peak. */
+export const densityPalette: readonly Rgb[] = ramp(pale, dense, levels);
+
+/** For each pixel, row by row from the top left, the place of its colour in `densityPalette`. */
+export function densityLevels(logDensity: Field, view: View, pixels: number): Uint8Array {
   const values = logDensity(pixelCentres(view, pixels));
   let largest = -Infinity;
   for (let i = 0; i < values.length; i++) largest = Math.max(largest, values[i]);
@@ -43,7 +52,7 @@ export function densityUnderlay(logDensity: Field, view: View, pixels = 320): Un
   for (let i = 0; i < indices.length; i++) {
     indices[i] = Math.round((levels - 1) * Math.exp((values[i] - largest) / 4));
   }
-  return { view, uri: dataUri(encodeIndexedPng(pixels, pixels, indices, ramp(pale, dense, levels))) };
+  return indices;
 }
 
 /**
