@@ -6,7 +6,7 @@ import { MADE, markdown, row } from "./markdown.ts";
 export function samplersMarkdown(): Promise<string> {
   const pages = Object.values(samplers).map(samplerPage);
   return markdown([
-    `${MADE} from src/diffusion/samplers/index.ts: change the samplers' entries. -->`,
+    `${MADE} from src/diffusion/samplers: change the samplers' entries. -->`,
     "# Samplers",
     `The ${pages.length} samplers that \`--sampler\` takes. \`fairlead samplers NAME\` prints one with its options, which \`--sampler-option KEY=VALUE\` ` +
       "sets. Order is that of convergence as steps become many; evaluations are of the (guided) denoiser, for N steps.",
