@@ -62,8 +62,12 @@ export { eulerAncestral } from "./diffusion/samplers/eulerAncestral.ts";
 export { heun } from "./diffusion/samplers/heun.ts";
 export { samplerByName, samplers } from "./diffusion/samplers/index.ts";
 export type { Step } from "./diffusion/samplers/sampler.ts";
+export type { PlanRequest, SchedulerPlan } from "./diffusion/schedulers/plan.ts";
+export type { RawNetwork, Scheduler } from "./diffusion/schedulers/scheduler.ts";
+export { schedulerFromConfig } from "./diffusion/schedulers/scheduler.ts";
+export { flow as flowSigmas } from "./diffusion/flowSigmas.ts";
 export type { Sigmas } from "./diffusion/sigmas.ts";
-export { exponential, fromBetas, karras } from "./diffusion/sigmas.ts";
+export { betaSpaced, exponential, fromBetas, karras, polyexponential, vp } from "./diffusion/sigmas.ts";
 
 // Networks.
 export type { NetworkConfig } from "./networks/network.ts";

@@ -1,11 +1,17 @@
 import { describe, expect, test } from "vitest";
 import {
+  NOISE_ALONE,
+  abarSigma,
   alphaBars,
   betas,
   cosineBetas,
+  givenBetas,
+  laplaceBetas,
   linearBetas,
+  rescaleZeroSnr,
   scaledLinearBetas,
   sigmaOfTimestep,
+  sigmoidBetas,
   timestepOfSigma,
   timestepSigmas,
 } from "./betas.ts";
@@ -89,4 +95,69 @@ test("an unknown schedule, a count of 1.5 and a beta of 1 are refused", () => {
   );
   expect(() => linearBetas({ count: 1.5 })).toThrow("whole number of timesteps");
   expect(() => linearBetas({ end: 1 })).toThrow("between 0 and 1");
+});
+
+describe("further schedules", () => {
+  test("sigmoid betas (numpy, float64)", () => {
+    expect(at(alphaBars(sigmoidBetas()), [0, 499, 999])).toBeAllClose(
+      [0.9998507947991829, 0.30193105660219516, 3.968181990533219e-5],
+      { rel: 1e-9 },
+    );
+    const values = sigmoidBetas({ count: 101, start: 0.01, end: 0.05 });
+    // The curve is its own mirror image about its middle.
+    expect(values[50]).toBeAllClose(0.03, { rel: 1e-14 });
+    for (let i = 0; i < 50; i++) expect(values[i] + values[100 - i]).toBeAllClose(0.06, { rel: 1e-14 });
+  });
+
+  test("laplace betas (numpy, float64)", () => {
+    expect(at(alphaBars(laplaceBetas()), [0, 499, 999])).toBeAllClose(
+      [0.978846242799588, 0.7074601578004677, 0.03162277660168381],
+      { rel: 1e-9 },
+    );
+    for (const beta of laplaceBetas({ max: 0.01 })) expect(beta > 0 && beta <= 0.01).toBe(true);
+  });
+
+  test("given betas are taken as they are, or refused by number", () => {
+    expect(givenBetas({ values: [0.1, 0.5, 1] })).toEqual(Float64Array.of(0.1, 0.5, 1));
+    expect(() => givenBetas({ values: [0.1, 1.2] })).toThrow(
+      "beta 1 is 1.2: a beta is above 0 and at most 1",
+    );
+    expect(() => givenBetas({ values: [NaN] })).toThrow("beta 0 is NaN");
+    expect(() => givenBetas({ values: [] })).toThrow("at least one");
+  });
+
+  test("as data they are the same", () => {
+    expect(betas({ kind: "sigmoid", end: 0.03 })).toEqual(sigmoidBetas({ end: 0.03 }));
+    expect(betas({ kind: "laplace", count: 50 })).toEqual(laplaceBetas({ count: 50 }));
+    expect(betas({ kind: "given", values: [0.2] })).toEqual(Float64Array.of(0.2));
+    expect(betas({ kind: "scaled-linear", zeroSnr: true })).toEqual(rescaleZeroSnr(scaledLinearBetas()));
+  });
+});
+
+describe("zero terminal SNR", () => {
+  test("leaves the first abar, makes the last 0, and moves sqrt(abar) linearly (numpy, float64)", () => {
+    const before = alphaBars(scaledLinearBetas()).map(Math.sqrt);
+    const after = alphaBars(rescaleZeroSnr(scaledLinearBetas())).map(Math.sqrt);
+    expect(at(after, [0, 499, 998]).map((r) => r * r)).toBeAllClose(
+      [0.99915, 0.24235916655614523, 1.9678880566212916e-7],
+      { rel: 1e-9 },
+    );
+    expect(after[999]).toBe(0);
+    const slopes = [100, 400, 900].map((i) => (after[i] - after[0]) / (before[i] - before[0]));
+    expect(slopes).toBeAllClose([slopes[0], slopes[0], slopes[0]], { rel: 1e-10 });
+  });
+
+  test("its last noise level is finite, and stands for noise alone", () => {
+    const sigmas = timestepSigmas(rescaleZeroSnr(linearBetas()));
+    expect(sigmas[999]).toBe(NOISE_ALONE);
+    expect(sigmas[998]).toBeLessThan(20_000);
+    expect(abarSigma(0)).toBe(1e8);
+    expect(abarSigma(0.2)).toBe(2);
+    // A Float32Array cannot tell what is left of x0.
+    expect(Math.fround(Math.fround(1 / NOISE_ALONE) * 3 + 1)).toBe(1);
+  });
+
+  test("wants two betas", () => {
+    expect(() => rescaleZeroSnr([0.1])).toThrow("two betas or more, got 1");
+  });
 });

@@ -1,7 +1,17 @@
 import { describe, expect, test } from "vitest";
 import { samplerFixture } from "../testing/samplerFixture.ts";
 import { linearBetas, timestepSigmas } from "./betas.ts";
-import { exponential, fromBetas, karras, keptTimesteps, pairs } from "./sigmas.ts";
+import {
+  betaSpaced,
+  exponential,
+  fromBetas,
+  karras,
+  keptTimesteps,
+  pairs,
+  polyexponential,
+  roundHalfEven,
+  vp,
+} from "./sigmas.ts";
 
 describe("golden values", () => {
   const { sigmas } = samplerFixture("common");
@@ -102,4 +112,67 @@ test("a grid of no steps, without a positive minimum, with its ends swapped or w
   expect(() => exponential({ steps: 3, min: 0 })).toThrow("0 < min < max, got min 0");
   expect(() => karras({ steps: 3, min: 5, max: 1 })).toThrow("0 < min < max, got min 5 and max 1");
   expect(() => karras({ steps: 3, rho: 0 })).toThrow("rho is a number above 0");
+});
+
+describe("further grids", () => {
+  test("polyexponential (numpy, float64), and the exponential one for rho 1", () => {
+    expect(polyexponential({ steps: 5, rho: 2 })).toBeAllClose(
+      [80, 0.7756909789947428, 0.028284271247461905, 0.0038784548949737153, 0.002, 0],
+      { rel: 1e-13 },
+    );
+    expect(polyexponential({ steps: 9, min: 0.01, max: 7 })).toBeAllClose(
+      exponential({ steps: 9, min: 0.01, max: 7 }),
+      {
+        rel: 1e-13,
+      },
+    );
+  });
+
+  test("vp (numpy, float64), whose abar is exp(-integral of beta)", () => {
+    expect(vp({ steps: 5 })).toBeAllClose(
+      [152.1669702839464, 17.04912255896805, 3.422244762572157, 0.9575264822375216, 0.010485992786702987, 0],
+      { rel: 1e-12 },
+    );
+    const [sigma] = vp({ steps: 1, betaD: 3, betaMin: 0.5 });
+    expect(1 / (1 + sigma * sigma)).toBeAllClose(Math.exp(-(0.5 + 3 / 2)), { rel: 1e-13 });
+  });
+
+  test("beta (scipy, float64), even for a = b = 1", () => {
+    expect(betaSpaced({ steps: 5, min: 0.1, max: 10 })).toBeAllClose(
+      [10, 8.260764251338319, 5.05, 1.8392357486616804, 0.1, 0],
+      { rel: 1e-12 },
+    );
+    expect(betaSpaced({ steps: 5, min: 1, max: 9, a: 1, b: 1 })).toBeAllClose([9, 7, 5, 3, 1, 0], {
+      rel: 1e-12,
+    });
+  });
+
+  test("one step starts at the largest level", () => {
+    expect(polyexponential({ steps: 1, max: 5 })).toBeAllClose([5, 0], { rel: 1e-14 });
+    expect(betaSpaced({ steps: 1, max: 5 })).toBeAllClose([5, 0], { rel: 1e-14 });
+  });
+
+  test("values out of range are refused", () => {
+    expect(() => polyexponential({ steps: 5, rho: 0 })).toThrow("rho is a number above 0");
+    expect(() => vp({ steps: 0 })).toThrow("steps is a whole number");
+    expect(() => vp({ steps: 3, end: 1 })).toThrow("an end between 0 and 1");
+    expect(() => vp({ steps: 3, betaD: 0, betaMin: 0 })).toThrow("not both 0");
+    expect(() => betaSpaced({ steps: 3, a: 0 })).toThrow("a and b of a Beta distribution");
+    expect(() => betaSpaced({ steps: 3, min: 2, max: 1 })).toThrow("0 < min < max");
+  });
+});
+
+describe("a grid's steps", () => {
+  test("its last level may be repeated, no other, and 0 only once", () => {
+    expect([...pairs([3, 1, 1])]).toEqual([
+      [0, 3, 1],
+      [1, 1, 1],
+    ]);
+    expect(() => [...pairs([3, 3, 1])]).toThrow("descends strictly");
+    expect(() => [...pairs([3, 0, 0])]).toThrow("descends strictly");
+  });
+
+  test("halves are rounded to even", () => {
+    expect([0.5, 1.5, 2.5, -0.5, -1.5, 2.4999, 7].map(roundHalfEven)).toEqual([0, 2, 2, 0, -2, 2, 7]);
+  });
 });

@@ -12,7 +12,7 @@ export interface Followed extends RecordedTables {
   readonly start: Tensor;
   /**
    * The model as a prediction of x0, in VE form. The k-th call (from 0) is call k of the run: throws where x is not its state k or
-   * sigma not its level, then calls the model at the recorded timestep. DDIM and TCD: where clipping changed the prediction, `renoise` is
+   * sigma not its level, then calls the model at the recorded timestep. DDIM: where clipping changed the prediction, `renoise` is
    * the one before it, unless use_clipped_model_output.
    */
   readonly evaluate: Evaluate;
@@ -113,7 +113,10 @@ function predictor(
     const [skip, weight] = convert(sigma);
     const raw = axpby(skip, x, weight, out);
     let x0 = raw;
-    if (config.thresholding) {
+    // TCD has the keys of limits and does not use them.
+    if (name === "TCDScheduler") {
+      x0 = raw;
+    } else if (config.thresholding) {
       x0 = threshold(x0, Number(config.dynamic_thresholding_ratio), Number(config.sample_max_value));
     } else if (config.clip_sample) {
       const range = Number(config.clip_sample_range);
@@ -124,7 +127,7 @@ function predictor(
       const total = t * t + 0.25;
       x0 = axpby(t / Math.sqrt(total), x0, (0.25 / total) * alpha, x);
     }
-    const renoised = !renoisesClipped && (name === "DDIMScheduler" || name === "TCDScheduler");
+    const renoised = !renoisesClipped && name === "DDIMScheduler";
     return {
       ...x0,
       ...(renoised && x0 !== raw ? { renoise: raw } : {}),

@@ -4,7 +4,7 @@ import type { Evaluate } from "../denoiser.ts";
 import type { Sigmas } from "../sigmas.ts";
 import { pairs } from "../sigmas.ts";
 import { extrapolated } from "./adamsBashforth.ts";
-import { slope } from "./sampler.ts";
+import { eulerStep, slope } from "./sampler.ts";
 import type { SamplerOptions, Step } from "./sampler.ts";
 
 export interface IpndmOptions extends SamplerOptions {
@@ -32,7 +32,8 @@ export async function* ipndm(
     const denoised = await denoise(x, sigma, index);
     yield { index, sigma, next, x, denoised };
     eps = [slope(x, denoised, sigma), ...eps].slice(0, order);
-    x = axpy(next - sigma, extrapolated(eps), x);
+    // Written so that float32 keeps the sample where the run begins at noise alone.
+    x = eps.length === 1 ? eulerStep(x, denoised, sigma, next) : axpy(next - sigma, extrapolated(eps), x);
   }
   return x;
 }

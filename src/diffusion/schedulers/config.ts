@@ -273,6 +273,10 @@ export type SchedulerConfig = ConfigOf<SchedulerClass>;
 
 export const schedulerClasses = Object.keys(shapes) as SchedulerClass[];
 
+const schemas = Object.fromEntries(
+  Object.entries(shapes).map(([name, shape]) => [name, z.object(shape)]),
+) as { readonly [C in SchedulerClass]: z.ZodObject<Shapes[C]> };
+
 /** Every key of any class: a config may carry those of the class that it was made from. */
 const KNOWN = new Set(Object.values(shapes).flatMap((shape) => Object.keys(shape)));
 
@@ -298,7 +302,7 @@ export function parseConfig(json: unknown): SchedulerConfig {
       `no scheduler has a key ${shown(unknown)}; ${name} has ${Object.keys(shapes[name as SchedulerClass]).join(", ")}`,
     );
   }
-  const parsed = z.object(shapes[name as SchedulerClass]).safeParse(json);
+  const parsed = schemas[name as SchedulerClass].safeParse(json);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw new FileError(`${issue.path.join(".")} of the ${name} cannot be used: ${issue.message}`);
@@ -332,6 +336,14 @@ function refuseContradictions(config: SchedulerConfig): void {
   )
     throw new FileError(
       `${name} has ${config.trained_betas.length} trained_betas and num_train_timesteps ${config.num_train_timesteps}: they are one number`,
+    );
+  if (
+    "invert_sigmas" in config &&
+    config.invert_sigmas &&
+    (name === "FlowMatchLCMScheduler" || config.stochastic_sampling)
+  )
+    throw new FileError(
+      `${name} with invert_sigmas would renew the picture and keep the noise: leave one out`,
     );
   if ("sigma_schedule" in config && config.sigma_min >= config.sigma_max)
     throw new FileError(

@@ -37,7 +37,9 @@ function edmPlan(
   // Both classes place a single step at the curve's beginning; the exponential one begins at its lowest.
   const levels = steps === 1 && curve === "exponential" ? [min] : onCurve(curve, steps, max, min, rho);
   const sigmas = levels.map(Math.fround);
-  const table = [...sigmas, config.final_sigmas_type === "zero" ? 0 : sigmas[steps - 1]];
+  // The last level again; DPM-Solver's class takes the config's sigma_min, which a single step does not reach.
+  const least = config._class_name === "EDMEulerScheduler" ? sigmas[steps - 1] : Math.fround(min);
+  const table = [...sigmas, config.final_sigmas_type === "zero" ? 0 : least];
   const timesteps = sigmas.map((sigma) => Math.log(sigma) / 4);
   return {
     timesteps,

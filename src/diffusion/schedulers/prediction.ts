@@ -86,7 +86,7 @@ export interface Limiting {
 /**
  * The prediction as the class goes on with it, from one at x (VE form) and sigma: thresholding or clip_sample; then LCM's
  *   c_out x0 + c_skip x',   c_skip = 0.25/((k t)^2 + 0.25), c_out = k t/sqrt((k t)^2 + 0.25), k = timestep_scaling, x' the class's own x.
- * DDIM and TCD put back the noise of the prediction before its limits.
+ * DDIM puts back the noise of the prediction before its limits. TCD has the keys of limits and does not use them.
  */
 export function limit(
   config: SchedulerConfig,
@@ -102,16 +102,18 @@ export function limit(
     return axpby(scaled / Math.sqrt(total), limited, (0.25 * alpha) / total, x);
   }
   if (limited === prediction) return prediction;
-  const renoises = config._class_name === "DDIMScheduler" || config._class_name === "TCDScheduler";
   const { varianceMix } = prediction;
   return {
     ...limited,
-    ...(renoises && !renoiseLimited ? { renoise: prediction.renoise ?? prediction } : {}),
+    ...(config._class_name === "DDIMScheduler" && !renoiseLimited
+      ? { renoise: prediction.renoise ?? prediction }
+      : {}),
     ...(varianceMix ? { varianceMix } : {}),
   };
 }
 
 function within(config: SchedulerConfig, x0: Tensor): Tensor {
+  if (config._class_name === "TCDScheduler") return x0;
   if ("thresholding" in config && config.thresholding)
     return dynamicThreshold(x0, config.dynamic_thresholding_ratio, config.sample_max_value);
   if ("clip_sample" in config && config.clip_sample) {

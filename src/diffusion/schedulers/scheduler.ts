@@ -60,8 +60,11 @@ export interface Scheduler {
   ): AsyncGenerator<Step, Tensor, void>;
   /** x0 with noise at a timestep, in the class's own form (add_noise, scale_noise). With a plan, at the plan's level of that timestep. */
   addNoise(x0: Tensor, noise: Tensor, timestep: number, plan?: SchedulerPlan): Tensor;
-  /** What a network that predicts v is trained on: sqrt(abar) noise - sqrt(1 - abar) x0. */
-  velocity(x0: Tensor, noise: Tensor, timestep: number): Tensor;
+  /**
+   * What a network that predicts v is trained on: sqrt(abar) noise - sqrt(1 - abar) x0. With a plan, what the class's get_velocity returns:
+   * Euler's takes abar not of the timestep but of its number in the plan.
+   */
+  velocity(x0: Tensor, noise: Tensor, timestep: number, plan?: SchedulerPlan): Tensor;
 }
 
 /**
@@ -113,8 +116,10 @@ export function schedulerFromConfig(json: unknown): Scheduler {
       const { alpha, sigma } = form(sigmaAt(levels, timestep, plan));
       return axpby(alpha, x0, sigma, noise);
     },
-    velocity: (x0, noise, timestep) => {
-      const { alpha, sigma } = variancePreserving(sigmaAt(levels, timestep));
+    velocity: (x0, noise, timestep, plan) => {
+      const isEuler = config._class_name === "EulerDiscreteScheduler" && plan !== undefined;
+      const t = isEuler ? plan.timesteps.indexOf(timestep) : timestep;
+      const { alpha, sigma } = variancePreserving(levels.sigmaOf(t));
       return axpby(alpha, noise, -sigma, x0);
     },
   };
