@@ -1,7 +1,7 @@
 /** lcm and tcd: samplers for networks that predict the end of the path. */
 import { describe, expect, test } from "vitest";
 import { seededNoise } from "../../base/philox.ts";
-import { scale, tensor } from "../../base/tensor.ts";
+import { axpby, scale, tensor } from "../../base/tensor.ts";
 import { scaledLinearBetas, timestepSigmas } from "../betas.ts";
 import type { Evaluate } from "../denoiser.ts";
 import { last } from "../last.ts";
@@ -69,6 +69,15 @@ describe("lcm", () => {
     const got = await last(lcm(mixture.denoise, x, [sigma, next], { noise }));
     expect(scale(1 - tNext, got)).toBeAllClose(want, { abs: 1e-12 });
   });
+});
+
+test("lcm that renews the data keeps the predicted noise, also on the step to 0", async () => {
+  const fresh = noise(0, x.shape, { from: 4, to: 1.5 });
+  const eps = axpby(1 / 4, x, -1 / 4, mixture.denoised(x, 4));
+  for (const next of [1.5, 0]) {
+    const got = await last(lcm(mixture.denoise, x, [4, next], { renews: "data", noise }));
+    expect(got).toBeAllClose(axpby(1, fresh, next, eps), { abs: 1e-13 });
+  }
 });
 
 describe("tcd", () => {

@@ -189,7 +189,13 @@ export const samplers = {
     stochastic: true,
     renoises: false,
     evaluations: (steps) => steps,
-    options: {},
+    options: {
+      renews: {
+        default: "noise",
+        choices: ["noise", "data"],
+        description: "what a step draws anew; data: for flows whose times are inverted, as in diffusers",
+      },
+    },
   }),
   tcd: entry(tcd, {
     name: "tcd",

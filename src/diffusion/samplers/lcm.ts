@@ -1,10 +1,18 @@
 import type { Tensor } from "../../base/tensor.ts";
-import { axpby } from "../../base/tensor.ts";
+import { axpby, scale } from "../../base/tensor.ts";
 import type { Evaluate } from "../denoiser.ts";
 import type { Sigmas } from "../sigmas.ts";
 import { pairs } from "../sigmas.ts";
-import { addNoise } from "./sampler.ts";
+import { addNoise, slope } from "./sampler.ts";
 import type { SamplerOptions, Step } from "./sampler.ts";
+
+export interface LcmOptions extends SamplerOptions {
+  /**
+   * What is drawn anew in every step. "noise": the noise, and the predicted data stays. "data": the data, and the predicted noise stays,
+   * x' = noise + sigma' (x - D)/sigma, which is what the rule of diffusers comes to for a flow whose times were inverted. Default "noise".
+   */
+  readonly renews?: "noise" | "data";
+}
 
 /**
  * Multistep consistency sampling: the prediction is taken for a sample of the data and gets fresh noise,
@@ -21,12 +29,16 @@ export async function* lcm(
   denoise: Evaluate,
   x: Tensor,
   sigmas: Sigmas,
-  { noise }: SamplerOptions = {},
+  { renews = "noise", noise }: LcmOptions = {},
 ): AsyncGenerator<Step, Tensor, void> {
   for (const [index, sigma, next] of pairs(sigmas)) {
     const denoised = await denoise(x, sigma, index);
     yield { index, sigma, next, x, denoised };
-    x = addNoise(axpby(0, x, 1, denoised), next, index, noise, { from: sigma, to: next });
+    const span = { from: sigma, to: next };
+    x =
+      renews === "noise"
+        ? addNoise(axpby(0, x, 1, denoised), next, index, noise, span)
+        : addNoise(scale(next, slope(x, denoised, sigma)), 1, index, noise, span);
   }
   return x;
 }

@@ -63,6 +63,11 @@ const churned =
     },
   });
 
+const renewing = ({ config }: Pick<SchedulerCase, "config">): Ours => ({
+  name: "lcm",
+  options: { renews: config.invert_sigmas ? "data" : "noise" },
+});
+
 const RECIPES: Readonly<Record<string, Recipe>> = {
   DDPMScheduler: ({ config }, { timesteps }) => ({
     name: "ddpm",
@@ -108,9 +113,10 @@ const RECIPES: Readonly<Record<string, Recipe>> = {
     name: "tcd",
     options: { eta: run.step.eta, timesteps: timestepsOf("TCDScheduler", one, run, run.timesteps) },
   }),
-  FlowMatchEulerDiscreteScheduler: ({ config }) => ({ name: config.stochastic_sampling ? "lcm" : "euler" }),
+  FlowMatchEulerDiscreteScheduler: ({ config }) =>
+    config.stochastic_sampling ? renewing({ config }) : { name: "euler" },
   FlowMatchHeunDiscreteScheduler: always("flow-heun"),
-  FlowMatchLCMScheduler: always("lcm"),
+  FlowMatchLCMScheduler: (one) => renewing(one),
 };
 
 describe.each(Object.entries(RECIPES))("every recorded run of %s is one of our samplers", (name, recipe) => {

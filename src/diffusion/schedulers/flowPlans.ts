@@ -77,7 +77,11 @@ function shiftedPlan(
     calls: timesteps.map((timestep, i) => ({ timestep, sigma: sigmas[i] })),
     sigmas,
     sampler,
-    samplerOptions: { ...request.samplerOptions },
+    // Of the rule that renews the noise, inverted times make one that renews the data.
+    samplerOptions: {
+      ...(sampler === "lcm" && isInverted ? { renews: "data" } : {}),
+      ...request.samplerOptions,
+    },
   };
 }
 
