@@ -134,6 +134,28 @@ test("the ranges are those of the catalogue: what a method adds is what it says 
   }
 });
 
+test("condition annealing is told where it leaves the condition alone, and what the network is told besides", () => {
+  const { methods: about, ranges } = explainGuidance("cads:0.3+cfg:3+tsg:2,form=level,noise=0.5");
+  expect(about[0].acts).toBe("where sigma > 1.37638");
+  expect(ranges.map(({ low, high }) => [low, high])).toEqual([
+    [Math.tan(0.3 * Math.PI), Infinity],
+    [0, Math.tan(0.3 * Math.PI)],
+  ]);
+  const [noisy, given] = ranges.map(({ branches }) => branches.map(({ asked }) => asked));
+  const noise = "with noise on the condition's embedding";
+  expect(noisy[0]).toBe(`with the condition, ${noise}`);
+  expect(noisy[1]).toBe("without the condition");
+  expect(noisy[2]).toContain("told another noise level");
+  expect(noisy[2]).toContain(noise);
+  expect(given).toEqual([
+    "with the condition",
+    "without the condition",
+    "with the condition, told another noise level",
+  ]);
+  expect(ranges.map(({ off }) => off)).toEqual([[], ["cads leaves the condition as it is"]]);
+  expect(ranges[0].formulas[1].formula).toContain("sigma~ = sigma*exp(0.5*t^1*n)");
+});
+
 test("ranges begin and end at the edges of the intervals, half-open, without gap", () => {
   const { ranges } = explainGuidance("cfg:4,interval=0.2..2+pag:3,interval=1..inf");
   expect(ranges.map(({ low, high, cost }) => [low, high, cost.networks])).toEqual([

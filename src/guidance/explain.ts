@@ -64,7 +64,9 @@ export function explainGuidance(
     base: guidance.base,
     renoises: guidance.renoises,
     shiftsMean: guidance.shiftsMean,
-    methods: parts.map((part) => aboutMethod(part, options.sigmas ?? [80, 20, 5, 1, 0.2, 0.05])),
+    methods: parts.map((part) =>
+      aboutMethod(part, intervalOf(part, guidance), options.sigmas ?? [80, 20, 5, 1, 0.2, 0.05]),
+    ),
     order: orderOf(parts),
     ranges: visits ? ranges.map((range) => ({ ...range, run: runIn(visits, range, at) })) : ranges,
     ...(visits && { run: runOf(visits, at) }),
@@ -111,9 +113,17 @@ function partsOf(specs: readonly MethodSpec[]): Part[] {
   });
 }
 
-function aboutMethod({ spec, method, name }: Part, sigmas: readonly number[]): MethodExplanation {
+/** Where a method acts. A change of the condition may know of more noise levels that it leaves alone than its spec says. */
+function intervalOf<C>({ spec, method, index }: Part, { changes }: Guidance<C>): Interval | undefined {
+  return method.role === "condition" ? changes[index].interval : (spec.interval as Interval | undefined);
+}
+
+function aboutMethod(
+  { spec, method, name }: Part,
+  interval: Interval | undefined,
+  sigmas: readonly number[],
+): MethodExplanation {
   const strength = spec[method.strength] as WeightSpec;
-  const interval = spec.interval as Interval | undefined;
   const combine = spec.combine && methods[spec.combine.method];
   const off = method.off ?? 1;
   const schedule = typeof strength === "object" ? weightOf(strength, off) : 1;

@@ -74,6 +74,7 @@ function purposeOf({ role, term }: AskedPrediction<Labels>, parts: readonly Part
 function whyOff({ spec, method, name }: Part, sigma: number): string {
   const interval = spec.interval as Interval | undefined;
   if (interval && !inInterval(sigma, interval)) return `${name} acts ${intervalWords(interval)}`;
+  if (method.role === "condition") return `${name} leaves the condition as it is`;
   if (method.role === "adjust") return `${name} compares with the strong prediction, and nothing guides here`;
   return `${name} is off: its ${method.strength} is ${String(method.off)} here`;
 }

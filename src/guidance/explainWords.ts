@@ -7,10 +7,14 @@ import type { WeightSpec } from "./schedules.ts";
 
 /** "where 0.2 < sigma <= 2", "at every sigma". */
 export function intervalWords({ low, high }: Interval): string {
+  const [from, to] = [low, high].map(sigmaText);
   if (low === 0 && high === Infinity) return "at every sigma";
-  if (high === Infinity) return `where sigma > ${low}`;
-  return low === 0 ? `where sigma <= ${high}` : `where ${low} < sigma <= ${high}`;
+  if (high === Infinity) return `where sigma > ${from}`;
+  return low === 0 ? `where sigma <= ${to}` : `where ${from} < sigma <= ${to}`;
 }
+
+/** A noise level, with six digits at most. */
+export const sigmaText = (sigma: number): string => String(Number(sigma.toPrecision(6)));
 
 /** What else a branch may say of how its network is asked. */
 const fieldWords: Readonly<Record<keyof Omit<Branch<unknown>, "condition" | "perturbation">, string>> = {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { samplerByName } from "../../diffusion/samplers/index.ts";
 import { explainGuidance } from "../../guidance/explain.ts";
 import type { Explanation, RangeExplanation } from "../../guidance/explanation.ts";
+import { sigmaText } from "../../guidance/explainWords.ts";
 import type { EvaluationCount } from "../../guidance/guide.ts";
 import { parseGuidance } from "../../guidance/spec.ts";
 import { type Sampling, defaultSampling } from "../../models/bundle.ts";
@@ -118,8 +119,9 @@ function textOf(explanation: Explanation, run: Run | null): string[] {
 
 function rangeText(range: RangeExplanation, steps: number | undefined): string[] {
   const { low, high, cost, atMost, branches, formulas, off, work, run } = range;
+  const [from, to] = [low, high].map(sigmaText);
   const where =
-    high === Infinity ? (low === 0 ? "At every sigma" : `sigma > ${low}`) : `${low} < sigma <= ${high}`;
+    high === Infinity ? (low === 0 ? "At every sigma" : `sigma > ${from}`) : `${from} < sigma <= ${to}`;
   const width = Math.max(
     ...branches.map((one) => one.for.join(", ").length),
     ...formulas.map((one) => one.method.length),

@@ -65,7 +65,7 @@ export const tsgMethod = weakMethod({
     "D = D(x; t~) + weight*(D(x; t) - D(x; t~)), emb(t~) = emb(t) + noise*t^alpha*n, t = (2/pi) atan(sigma)",
   formulaWith: ({ form }) =>
     form === "level"
-      ? "D = D(x; t~) + weight*(D(x; t) - D(x; t~)), ln sigma~ = ln sigma + noise*t^alpha*n, t = (2/pi) atan(sigma)"
+      ? "D = D(x; sigma~) + weight*(D(x; sigma) - D(x; sigma~)), sigma~ = sigma*exp(noise*t^alpha*n), t = (2/pi) atan(sigma)"
       : undefined,
   needs: "a network with an embedding of the noise level; with form=level any network. No label",
   cost: "1 evaluation",
