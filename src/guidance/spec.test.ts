@@ -8,7 +8,14 @@ import { completeSpec, formatGuidance, optionsAlone, parseGuidance } from "./spe
 
 const cfg4: MethodSpec = { method: "cfg", weight: 4, interval: everywhere };
 const apg0: MethodSpec = { method: "apg", eta: 0, cap: 0, momentum: 0, space: "x0", form: "paper" };
-const pag3: MethodSpec = { method: "pag", scale: 3, interval: everywhere, layers: ["mid"], kind: "identity" };
+const pag3: MethodSpec = {
+  method: "pag",
+  scale: 3,
+  interval: everywhere,
+  layers: ["mid"],
+  kind: "identity",
+  form: "paper",
+};
 
 test.each<[string, readonly MethodSpec[]]>([
   ["none", []],

@@ -1,6 +1,6 @@
 import type { Tensor } from "../../base/tensor.ts";
-import { map, rowSize, zip } from "../../base/tensor.ts";
-import type { WeightNow } from "../weight.ts";
+import { rowSize, sameKind } from "../../base/tensor.ts";
+import { type WeightNow, weightOfRow } from "../weight.ts";
 
 /** A weak prediction of x0 and how strongly to move away from it. */
 export interface WeightedWeak {
@@ -24,21 +24,24 @@ export interface WeightedWeak {
 export function extrapolate(strong: Tensor, weaks: readonly WeightedWeak[]): Tensor {
   if (weaks.length === 0) return strong;
   const size = rowSize(strong);
-  if (weaks.length === 1) {
-    const { weight, denoised } = weaks[0];
-    if (weight === 1) return strong;
-    if (typeof weight === "number") return zip((s, weak) => weak + weight * (s - weak), strong, denoised);
-    return map((s, i) => {
-      const w = weight[Math.floor(i / size)];
-      return w === 1 ? s : denoised.data[i] + w * (s - denoised.data[i]);
-    }, strong);
-  }
-  return map((s, i) => {
-    let guided = s;
-    for (const { weight, denoised } of weaks) {
-      const w = typeof weight === "number" ? weight : weight[Math.floor(i / size)];
-      guided += (w - 1) * (s - denoised.data[i]);
+  const data = sameKind(strong.data, strong.data.length);
+  for (let row = 0; row < strong.shape[0]; row++) {
+    // Weights of 1 are left out row by row, so that a row is what it would be alone, bit for bit.
+    const active = weaks.filter(({ weight }) => weightOfRow(weight, row) !== 1);
+    const [from, to] = [row * size, (row + 1) * size];
+    if (active.length === 1) {
+      const [w, weak] = [weightOfRow(active[0].weight, row), active[0].denoised.data];
+      for (let i = from; i < to; i++) data[i] = weak[i] + w * (strong.data[i] - weak[i]);
+      continue;
     }
-    return guided;
-  }, strong);
+    const pairs = active.map(
+      ({ weight, denoised }) => [weightOfRow(weight, row) - 1, denoised.data] as const,
+    );
+    for (let i = from; i < to; i++) {
+      let guided = strong.data[i];
+      for (const [s, weak] of pairs) guided += s * (strong.data[i] - weak[i]);
+      data[i] = guided;
+    }
+  }
+  return { data, shape: strong.shape };
 }

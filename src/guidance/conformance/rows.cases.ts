@@ -40,6 +40,7 @@ export interface Row {
   readonly skip?: Partial<Record<Property, string>>;
 }
 
+const DIFFUSERS = "alone its scale is a weight, whose off is 1, and yet 0 is off";
 const NOISES = "it compares the noises found in two samples, which differ by the samples too";
 const WINDOWS = "a window does not know where it lies, so that one image for all windows is not one image";
 const AMOUNT = "it is one amount for the whole batch, at every noise level";
@@ -54,12 +55,15 @@ export const rows: Readonly<Record<string, readonly Row[]>> = {
     { spec: "pag:$" },
     { spec: "pag:$,kind=soft-identity,u=0|1|0.5" },
     { spec: "pag:$,kind=uniform" },
+    { spec: "pag:$,form=diffusers", skip: { continuity: DIFFUSERS, linear: DIFFUSERS } },
+    { spec: "cfg:2+pag:$,form=diffusers", without: "cfg:2" },
     { spec: "pag:$,kind=random-mask" },
     { spec: "pag:$,kind=off-diagonal-mask,p=1" },
   ],
   seg: [
     { spec: "seg:$,form=strong" },
     { spec: "seg:$,sigma=1.5" },
+    { spec: "seg:$,form=diffusers", skip: { continuity: DIFFUSERS, linear: DIFFUSERS } },
     { spec: "cfg:2+seg:$", without: "cfg:2" },
     { spec: "cfg:2+seg:$", without: "cfg:2", separate: true },
   ],
@@ -69,7 +73,12 @@ export const rows: Readonly<Record<string, readonly Row[]>> = {
     { spec: "cfg:2+sag:$", without: "cfg:2", skip: { identity: NOISES } },
     { spec: "cfg:2+sag:$", without: "cfg:2", separate: true, skip: { identity: NOISES } },
   ],
-  slg: [{ spec: "slg:$" }, { spec: "slg:$,kind=skip-attention" }, { spec: "slg:$,kind=skip-feed-forward" }],
+  slg: [
+    { spec: "slg:$" },
+    { spec: "slg:$,form=diffusers", skip: { continuity: DIFFUSERS, linear: DIFFUSERS } },
+    { spec: "slg:$,kind=skip-attention" },
+    { spec: "slg:$,kind=skip-feed-forward" },
+  ],
   stg: [{ spec: "stg:$" }, { spec: "stg:$,mode=attention" }],
   tpg: [{ spec: "tpg:$" }],
   s2: [{ spec: "s2:$" }],

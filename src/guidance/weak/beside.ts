@@ -2,7 +2,9 @@ import type { Branch, Denoiser } from "../../diffusion/denoiser.ts";
 import type { Term } from "../guidance.ts";
 import type { Company } from "../method.ts";
 import type { GuidanceResources } from "../resources.ts";
+import { type WeightSpec, scaleOf, weightOf } from "../schedules.ts";
 import { choice } from "../values.ts";
+import type { Weight, WeightSchedule } from "../weight.ts";
 
 /** Which predictions a method of one paper compares: its own choice beside CFG, or the strong one always. */
 export type Compares = "unconditional" | "strong";
@@ -25,18 +27,47 @@ const unconditional = <C>(strong: Branch<C>): Branch<C> => ({ ...strong, conditi
 /** Which predictions are compared beside CFG, as an option. */
 export const formOption = {
   meaning:
-    "beside cfg, paper compares the unconditional predictions, strong the conditional ones (as diffusers' guiders do); without cfg both are the same",
+    "beside cfg, paper compares the unconditional predictions, strong the conditional ones; without cfg both are the same",
   unit: "one of paper, strong",
   default: "paper" as const,
   values: choice("paper", "strong"),
 } as const;
 
+/** Whose convention the scale is in, as an option. */
+export const scaleFormOption = {
+  meaning:
+    "diffusers takes the scale as a weight where cfg is absent, so that 1 is off as well as 0; beside cfg both are the same",
+  unit: "one of paper, diffusers",
+  default: "paper" as const,
+  values: choice("paper", "diffusers"),
+} as const;
+
+/**
+ * The weight that a scale means: scale + 1. diffusers' guiders have weak + scale*(strong - weak) without CFG, strong +
+ * scale*(strong - weak) beside it, and are off at 0 in both.
+ */
+export function weightOfScale(scale: WeightSpec, form: string, { methods }: Company): Weight {
+  if (form !== "diffusers" || methods.includes("cfg")) return weightOf(scale, 0);
+  const weight = scaleOf(scale);
+  const zeroIsOff = (value: number): number => (value === 0 ? 1 : value);
+  if (typeof weight === "number") return zeroIsOff(weight);
+  if ("at" in weight && !Array.isArray(weight)) {
+    const { at } = weight as WeightSchedule;
+    return { at: (sigma, step) => zeroIsOff(at(sigma, step)) };
+  }
+  return (weight as readonly number[]).map(zeroIsOff);
+}
+
+/** What formulas say of diffusers' form. */
+export const DIFFUSERS_SCALE =
+  "alone D = D_weak(x) + scale*(D(x) - D_weak(x)), off at 0; beside cfg D = D(x) + scale*(D(x) - D_weak(x))";
+
 /** What the option means in a guidance, and CFG's own network where it has one. */
 export function comparedIn<C>(
-  form: "paper" | "strong",
+  form: "paper" | "strong" | "diffusers",
   { unconditional }: GuidanceResources<C>,
   { methods }: Company,
 ): { readonly compares: Compares; readonly from?: Denoiser<C> } {
-  if (form === "strong" || !methods.includes("cfg")) return { compares: "strong" };
+  if (form !== "paper" || !methods.includes("cfg")) return { compares: "strong" };
   return { compares: "unconditional", from: unconditional };
 }

@@ -2,11 +2,13 @@ import { describe, expect, test } from "vitest";
 import { tensor } from "../../base/tensor.ts";
 import type { Labels } from "../../diffusion/denoiser.ts";
 import { checkPerturbation } from "../../graph/perturb.ts";
+import { evaluateAll, samples } from "../../testing/guidanceModel.ts";
 import { recording } from "../../testing/recording.ts";
 import { toyDenoiser } from "../../testing/toyModel.ts";
 import { buildGuidance } from "../build.ts";
 import { compose } from "../guidance.ts";
 import { guide } from "../guide.ts";
+import { methods } from "../methods.ts";
 import type { GuidanceResources } from "../resources.ts";
 import { formatGuidance, parseGuidance } from "../spec.ts";
 import { pag } from "./perturbedAttention.ts";
@@ -108,7 +110,7 @@ test.each([
   ["pag:3,kind=soft-identity,u=1.5", /u of pag must be a probability/],
   ["pag:3,kind=soft-identity,u=0|x", /u of pag must be a probability/],
   ["seg:3,sigma=0", /sigma of seg must be a number above 0, or inf, got 0/],
-  ["seg:3,form=cfg", /form of seg must be one of paper, strong/],
+  ["seg:3,form=cfg", /form of seg must be one of paper, strong, diffusers/],
   ["slg:3,kind=skip", /kind of slg must be one of skip-block/],
   ["stg:3,mode=r", /mode of stg must be one of residual, attention/],
   ["tpg:3,seed=-1", /seed of tpg must be a whole number/],
@@ -196,4 +198,50 @@ describe("SEG beside CFG", () => {
     const { c } = await predictions();
     expect(off.data).toEqual(c.data);
   });
+});
+
+// Every option of every weak method of this folder's perturbations, with another value than its default, and beside what.
+describe.each([
+  ["pag:3", ["layers=up", "kind=uniform", "form=diffusers"]],
+  ["pag:3,kind=soft-identity", ["u=0.2", "u=0.1|0.9", "layers=all"]],
+  ["pag:3,kind=random-mask", ["p=0.6", "seed=4", "layers=all"]],
+  ["seg:3", ["layers=up", "sigma=2", "form=diffusers"]],
+  ["cfg:2+seg:3", ["form=strong", "form=diffusers"]],
+  ["sag:3", ["sigma=2", "kernel=3", "threshold=0.5"]],
+  ["cfg:2+sag:3", ["form=strong"]],
+  ["slg:3", ["layers=up", "kind=skip-attention", "kind=skip-feed-forward", "form=diffusers"]],
+  ["stg:3", ["layers=up", "mode=attention"]],
+  ["tpg:3", ["layers=up", "seed=1"]],
+  ["s2:3", ["layers=up", "p=0.5", "seed=1"]],
+  ["swg:3", ["where=overlaps", "windows=3"]],
+  ["self-autoguidance:3", ["std=0.4", "seed=2", "form=diffusers", "damage=attention-dropout"]],
+  ["self-autoguidance:3,damage=attention-dropout", ["p=0.4", "seed=2", "layers=mid"]],
+])("no option of %s is swallowed", (spec, options) => {
+  test.each(options)("%s", async (option) => {
+    const at = [{ x: samples, sigma: 0.9 }];
+    const [one, other] = [await evaluateAll(spec, at), await evaluateAll(`${spec},${option}`, at)];
+    const most = Math.max(...one.values.map((value, i) => Math.abs(value - other.values[i])));
+    // The model makes a number of what is asked; of a swallowed option it makes the same one, bit for bit.
+    expect(most).toBeGreaterThan(1e-9);
+  });
+});
+
+test("each option of each of these methods is tried above", () => {
+  // What all terms have, what the model of these tests has one of, and what only a network can tell.
+  const elsewhere = ["scale", "weight", "interval", "layers", "window"];
+  const tried = {
+    pag: ["kind", "u", "p", "seed", "form"],
+    seg: ["sigma", "form"],
+    sag: ["sigma", "kernel", "threshold", "form"],
+    slg: ["kind", "form"],
+    stg: ["mode"],
+    tpg: ["seed"],
+    s2: ["p", "seed"],
+    swg: ["windows", "where"],
+    "self-autoguidance": ["damage", "std", "p", "seed", "form"],
+  };
+  for (const [name, options] of Object.entries(tried)) {
+    const all = Object.keys(methods[name].options).filter((option) => !elsewhere.includes(option));
+    expect(all.sort(), name).toEqual([...options].sort());
+  }
 });

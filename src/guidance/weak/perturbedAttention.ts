@@ -4,9 +4,9 @@ import type { Term } from "../guidance.ts";
 import { everywhere } from "../interval.ts";
 import type { Interval } from "../interval.ts";
 import { intervalOption, scaleOption, weakMethod } from "../method.ts";
-import { weightOf } from "../schedules.ts";
 import { choice, layerSelection, probability, probabilityList, wholeNumber } from "../values.ts";
 import type { Weight } from "../weight.ts";
+import { DIFFUSERS_SCALE, scaleFormOption, weightOfScale } from "./beside.ts";
 
 export interface PerturbedOptions {
   /** For people. */
@@ -92,6 +92,7 @@ export const pagMethod = weakMethod({
   role: "weak",
   summary: "Perturbed-attention guidance moves away from the same network with broken self-attention.",
   formula: "D = D(x) + scale*(D(x) - D_perturbed(x)); the same as weight scale + 1",
+  formulaWith: ({ form }) => (form === "diffusers" ? DIFFUSERS_SCALE : undefined),
   needs: "a network with self-attention; no label",
   cost: "1 evaluation, less what comes before the first perturbed layer",
   adds: { networks: 1, gradients: 0 },
@@ -135,15 +136,16 @@ export const pagMethod = weakMethod({
       only: ["kind", ["random-mask", "off-diagonal-mask"]],
       values: wholeNumber,
     },
+    form: scaleFormOption,
   },
   conflict: ({ kind, p }) =>
     kind === "random-mask" && p === 1
       ? "p=1 masks everything under kind=random-mask: give a p below 1, or kind=off-diagonal-mask"
       : undefined,
-  make: ({ scale, interval, layers, ...how }, { attention }) =>
+  make: ({ scale, interval, layers, form, ...how }, { attention }, company) =>
     perturbed({
       method: "pag",
-      weight: weightOf(scale, 0),
+      weight: weightOfScale(scale, form, company),
       interval,
       perturbation: perturbationOf({ ...how, layers: existingLayers("pag", layers, attention) }),
     }),

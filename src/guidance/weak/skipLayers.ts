@@ -1,9 +1,9 @@
 import { intervalOption, scaleOption, weakMethod } from "../method.ts";
-import { weightOf } from "../schedules.ts";
 import { choice } from "../values.ts";
 import type { LayerSelection } from "../../graph/perturb.ts";
 import type { Term } from "../guidance.ts";
 import type { Interval } from "../interval.ts";
+import { DIFFUSERS_SCALE, scaleFormOption, weightOfScale } from "./beside.ts";
 import { existingLayers, layersOption, perturbed } from "./perturbedAttention.ts";
 
 export interface SlgOptions {
@@ -41,6 +41,7 @@ export const slgMethod = weakMethod({
   role: "weak",
   summary: "Skip-layer guidance moves away from the same network without some of its blocks.",
   formula: "D = D(x) + scale*(D(x) - D_skipped(x)); the same as weight scale + 1",
+  formulaWith: ({ form }) => (form === "diffusers" ? DIFFUSERS_SCALE : undefined),
   needs: "a network with self-attention, whose blocks add to what enters them; no label",
   cost: "1 evaluation, less what comes before the first skipped block",
   adds: { networks: 1, gradients: 0 },
@@ -62,11 +63,15 @@ export const slgMethod = weakMethod({
       default: "skip-block" as const,
       values: choice("skip-block", "skip-attention", "skip-feed-forward"),
     },
+    form: {
+      ...scaleFormOption,
+      meaning: scaleFormOption.meaning.replace("diffusers takes", "paper is Stability AI's; diffusers takes"),
+    },
   },
-  make: ({ scale, interval, layers, kind }, { attention }) =>
+  make: ({ scale, interval, layers, kind, form }, { attention }, company) =>
     perturbed({
       method: "slg",
-      weight: weightOf(scale, 0),
+      weight: weightOfScale(scale, form, company),
       interval,
       perturbation: { kind, layers: existingLayers("slg", layers, attention) },
     }),

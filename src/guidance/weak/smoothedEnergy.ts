@@ -4,10 +4,16 @@ import type { Term } from "../guidance.ts";
 import { everywhere } from "../interval.ts";
 import type { Interval } from "../interval.ts";
 import { intervalOption, scaleOption, weakMethod } from "../method.ts";
-import { weightOf } from "../schedules.ts";
-import { positiveOrInf } from "../values.ts";
+import { choice, positiveOrInf } from "../values.ts";
 import type { Weight } from "../weight.ts";
-import { type Compares, comparedBranch, comparedIn, comparing, formOption } from "./beside.ts";
+import {
+  type Compares,
+  DIFFUSERS_SCALE,
+  comparedBranch,
+  comparedIn,
+  comparing,
+  weightOfScale,
+} from "./beside.ts";
 import { existingLayers, layersOption } from "./perturbedAttention.ts";
 
 export interface SegOptions<C> {
@@ -61,7 +67,10 @@ export const segMethod = weakMethod({
   summary: "Smoothed-energy guidance moves away from the same network with blurred attention queries.",
   formula:
     "D = D(x) + scale*(D(x; c') - D_blurred(x; c')); c' is no condition beside cfg, else the condition",
-  formulaWith: ({ form }) => (form === "strong" ? "D = D(x) + scale*(D(x) - D_blurred(x))" : undefined),
+  formulaWith: ({ form }) => {
+    if (form === "diffusers") return DIFFUSERS_SCALE;
+    return form === "strong" ? "D = D(x) + scale*(D(x) - D_blurred(x))" : undefined;
+  },
   needs: "a network with self-attention; no label",
   cost: "1 evaluation, less what comes before the first blurred layer",
   adds: { networks: 1, gradients: 0 },
@@ -88,11 +97,17 @@ export const segMethod = weakMethod({
       default: Infinity,
       values: positiveOrInf,
     },
-    form: formOption,
+    form: {
+      meaning:
+        "beside cfg, paper compares the unconditional predictions, strong and diffusers the conditional ones; without cfg, diffusers takes the scale as a weight, so that 1 is off as well as 0",
+      unit: "one of paper, strong, diffusers",
+      default: "paper" as const,
+      values: choice("paper", "strong", "diffusers"),
+    },
   },
   make: ({ scale, interval, layers, sigma, form }, resources, company) =>
     seg({
-      weight: weightOf(scale, 0),
+      weight: weightOfScale(scale, form, company),
       interval,
       layers: existingLayers("seg", layers, resources.attention),
       sigma,
