@@ -160,10 +160,6 @@ describe("what is refused, with one sentence that names the thing", () => {
     );
     expect(() => of("EDMEulerScheduler", { sigma_min: 90 })).toThrow("sigma_min below sigma_max");
     expect(() => of("LCMScheduler", { num_train_timesteps: 20 })).toThrow("original_inference_steps 50");
-    expect(() => of("FlowMatchLCMScheduler", { invert_sigmas: true })).toThrow("renew the picture");
-    expect(() =>
-      of("FlowMatchEulerDiscreteScheduler", { invert_sigmas: true, stochastic_sampling: true }),
-    ).toThrow("renew the picture");
   });
 
   test("what is no config at all", () => {

@@ -337,14 +337,6 @@ function refuseContradictions(config: SchedulerConfig): void {
     throw new FileError(
       `${name} has ${config.trained_betas.length} trained_betas and num_train_timesteps ${config.num_train_timesteps}: they are one number`,
     );
-  if (
-    "invert_sigmas" in config &&
-    config.invert_sigmas &&
-    (name === "FlowMatchLCMScheduler" || config.stochastic_sampling)
-  )
-    throw new FileError(
-      `${name} with invert_sigmas would renew the picture and keep the noise: leave one out`,
-    );
   if ("sigma_schedule" in config && config.sigma_min >= config.sigma_max)
     throw new FileError(
       `${name} wants sigma_min below sigma_max, got ${config.sigma_min} and ${config.sigma_max}`,
