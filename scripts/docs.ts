@@ -15,6 +15,7 @@ import type { Method } from "../src/guidance/method.ts";
 import { methodNamed, methods } from "../src/guidance/methods.ts";
 import { type Model, openModel } from "../src/models/model.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
+import { writeBrightness } from "./docs/brightness.ts";
 import { root } from "./docs/markdown.ts";
 import { pages, stray } from "./docs/pages.ts";
 import { drawMethod, isCurrent } from "./docs/pictures.ts";
@@ -29,6 +30,7 @@ if (unknown ?? wrong) {
   process.exit(2);
 }
 
+await writeBrightness();
 for (const [path, text] of await pages()) {
   await mkdir(join(root, path, ".."), { recursive: true });
   await writeAtomically(join(root, path), text);

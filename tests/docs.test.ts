@@ -101,11 +101,14 @@ describe("commands in the pages", () => {
       expect(lines.length).toBeGreaterThanOrEqual(2);
       for (const line of lines) {
         const { command, words, options } = await asked(line);
-        if (command === "explain") buildGuidance(words[0], models.get("fashion-mnist")!.resources);
+        if (command === "explain") {
+          const model = models.get("fashion-mnist")!;
+          buildGuidance(words[0], await model.resourcesFor(words[0]));
+        }
         if (command !== "compare") continue;
         const model = models.get(words[0])!;
         for (const spec of options.guidance as string[]) {
-          const guidance = buildGuidance(spec, model.resources);
+          const guidance = buildGuidance(spec, await model.resourcesFor(spec));
           const sampler = (options.sampler as string | undefined) ?? model.sampling.sampler;
           expect(() => checkSampler(guidance, samplerByName(sampler))).not.toThrow();
         }

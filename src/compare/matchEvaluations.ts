@@ -16,7 +16,7 @@ export interface StepsAndCost {
  * Throws UsageError for a sampler that decides by itself how often it evaluates.
  */
 export async function plannedCost(
-  model: Pick<Model, "denoiser" | "resources">,
+  model: Pick<Model, "denoiser" | "resourcesFor">,
   guidance: string,
   sampling: Omit<Sampling, "start">,
 ): Promise<{ readonly evaluations: number; readonly atMost: boolean }> {
@@ -26,7 +26,8 @@ export async function plannedCost(
       `${sampling.sampler} decides by itself how often it evaluates: to match evaluations, give --sampler another one`,
     );
   }
-  const { denoiser, resources } = model;
+  const { denoiser } = model;
+  const resources = await model.resourcesFor(guidance);
   const { cost, atMost } = explainGuidance(guidance, { model: { denoiser, resources }, visits }).run!;
   return { evaluations: cost.networks + cost.gradients, atMost };
 }

@@ -45,9 +45,10 @@ export async function weightMeter(
   for await (const { x, sigma, next, index } of sample(model, { ...options, guidance }))
     points.push({ x, sigma, next, step: index });
 
-  const measure = (spec: string): Promise<number> => {
+  const measure = async (spec: string): Promise<number> => {
     const asked = { denoiser, unconditional: resources.unconditional, condition, seeds };
-    return effectiveWeight({ ...asked, guidance: buildGuidance(spec, resources) }, points);
+    const { scores } = await model.resourcesFor(spec);
+    return effectiveWeight({ ...asked, guidance: buildGuidance(spec, { ...resources, scores }) }, points);
   };
   return {
     measure,

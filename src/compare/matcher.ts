@@ -58,7 +58,7 @@ async function evaluationsMatcher(
   sampling: Sampling,
   { matchTo, label, signal, seeds: given }: MatcherOptions,
 ): Promise<Matcher> {
-  const reference = matchTo === undefined ? firstOf(model, specs) : null;
+  const reference = matchTo === undefined ? await firstOf(model, specs) : null;
   const wanted = matchTo ?? (await plannedCost(model, reference!, sampling)).evaluations;
   const seeds = given.slice(0, TRIED);
   const measure =
@@ -88,7 +88,7 @@ async function weightMatcher(
   sampling: Sampling,
   { matchTo, label, signal }: MatcherOptions,
 ): Promise<Matcher> {
-  const reference = firstOf(model, specs.filter(hasStrength));
+  const reference = await firstOf(model, specs.filter(hasStrength));
   const samples = model.denoiser.shape.length === 1 ? MEASURED.plane : MEASURED.image;
   const seeds = Array.from({ length: samples }, (_, i) => i);
   const meter: WeightMeter = await weightMeter(model, reference, { ...sampling, seeds, label, signal });
@@ -111,11 +111,11 @@ async function weightMatcher(
 const hasStrength = (guidance: string): boolean => scaleStrength(parseGuidance(guidance), 1) !== null;
 
 /** The first that the model can take. */
-function firstOf(model: Model, specs: readonly string[]): string {
+async function firstOf(model: Model, specs: readonly string[]): Promise<string> {
   const refusals: string[] = [];
   for (const spec of specs) {
     try {
-      buildGuidance(spec, model.resources);
+      buildGuidance(spec, await model.resourcesFor(spec));
       return spec;
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;

@@ -61,6 +61,7 @@ export const scoreMethod = pushMethod({
   space: "any",
   strength: "scale",
   off: 0,
+  example: { spec: "score:15,model=docs/guidance/brightness.onnx", model: "fashion-mnist" },
   options: {
     scale: scaleOption("0 is off, 1 tilts the density by exp(score)", 1),
     interval: intervalOption,
