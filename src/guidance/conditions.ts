@@ -41,14 +41,19 @@ export function noiseInNetwork<C>(branch: Branch<C>, conditionNoise: EmbeddingNo
 
 /**
  * `noisyCondition` of a denoiser whose condition is a tensor [batch, ...dims], such as the embedding of a text: the noise is on
- * the condition itself, each row's numbers taken as one embedding.
+ * the condition itself, each row's numbers taken as one embedding. Without any seeds (`guide` looks what is asked for before it
+ * has a batch) the condition is copied. Throws a UsageError for seeds of another number than rows.
  */
 export function noiseOnTensor(branch: Branch<Tensor>, how: EmbeddingNoise): Branch<Tensor> {
   const { condition } = branch;
   if (condition === null) return branch;
-  const size = rowSize(condition);
+  const [rows, size] = [condition.shape[0], rowSize(condition)];
+  const count = how.seeds.length;
+  if (count !== 0 && count !== rows)
+    throw new UsageError(`a condition of ${rows} rows takes ${rows} seeds, got ${count}`);
   const data = sameKind(condition.data, condition.data.length);
-  for (let row = 0; row < condition.shape[0]; row++)
+  data.set(condition.data);
+  for (let row = 0; row < count; row++)
     data.set(noisyEmbedding(condition.data.subarray(row * size, (row + 1) * size), how, row), row * size);
   return { ...branch, condition: { data, shape: condition.shape } };
 }

@@ -192,6 +192,9 @@ describe("conditions that are tensors", () => {
     await evaluate(x, sigmaOf(0.5), 6);
     expect(network.calls.at(-1)![0].condition).toBe(y);
     expect(noiseOnTensor({ condition: null }, noise)).toEqual({ condition: null });
+    expect(() => noiseOnTensor({ condition: y }, { ...noise, seeds: [1, 2, 3] })).toThrow(
+      "a condition of 2 rows takes 2 seeds, got 3",
+    );
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { philox } from "../../base/philox.ts";
-import { rows, scale, tensor } from "../../base/tensor.ts";
-import type { Branch, Labels } from "../../diffusion/denoiser.ts";
+import { type Tensor, rows, scale, tensor } from "../../base/tensor.ts";
+import type { Branch, Denoiser, Labels } from "../../diffusion/denoiser.ts";
 import { noisyEmbedding } from "../../diffusion/embeddingNoise.ts";
 import { last } from "../../diffusion/last.ts";
 import { heun } from "../../diffusion/samplers/heun.ts";
@@ -9,9 +9,11 @@ import { karras } from "../../diffusion/sigmas.ts";
 import { recording } from "../../testing/recording.ts";
 import { toyDenoiser } from "../../testing/toyModel.ts";
 import { buildGuidance } from "../build.ts";
-import { classConditions, noiseInNetwork } from "../conditions.ts";
+import { classConditions, noiseInNetwork, noiseOnTensor } from "../conditions.ts";
+import { compose } from "../guidance.ts";
 import { guide } from "../guide.ts";
 import type { GuidanceResources } from "../resources.ts";
+import { gaussianCondition, icg } from "./independentCondition.ts";
 
 const CLASSES = 4;
 const resources: GuidanceResources = {
@@ -137,6 +139,27 @@ describe("independent condition guidance", () => {
     const labelAt = (seed: number): number => philox(seed, 2 ** 48 + 2).integer(CLASSES);
     expect(condition).toEqual(moment.seeds.map(labelAt));
   });
+});
+
+test("conditions that are tensors become Gaussian ones of their own mean and spread, a row at a time", async () => {
+  const y = tensor(Float64Array.of(1, 2, 6, -4, 0, 10), [2, 3]);
+  const asked: Branch<Tensor>[] = [];
+  const network: Denoiser<Tensor> = {
+    shape: [2],
+    denoise(at, _sigma, branches) {
+      asked.push(...branches);
+      return Promise.resolve(branches.map(({ condition }) => (condition === y ? at : scale(0.5, at))));
+    },
+  };
+  const term = icg<Tensor>({ weight: 3, independent: gaussianCondition(noiseOnTensor) });
+  const at = rows(x, 0, 2);
+  const { data } = await guide(network, y, compose([term]), { seeds: [11, 5] }).evaluate(at, 0.8, 2);
+  expect(data).toBeAllClose(scale(2, at), { abs: 1e-14 });
+  const how = { keep: 0, amount: 1, rescale: 1, seeds: [11, 5], stream: 2 ** 48 + 2 };
+  const want = [0, 1].flatMap((row) =>
+    Array.from(noisyEmbedding(y.data.slice(3 * row, 3 * row + 3), how, row)),
+  );
+  expect(asked.map(({ condition }) => condition!.data)).toEqual([y.data, Float64Array.from(want)]);
 });
 
 test.each([
