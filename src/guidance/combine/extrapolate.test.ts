@@ -67,3 +67,25 @@ test("a weak prediction equal to the strong one changes nothing at any weight, b
 test("without weak predictions the strong one comes back itself", () => {
   expect(extrapolate(strong, [])).toBe(strong);
 });
+
+test("several with weights by row: a row is what it would be with the weights that are not 1, bit for bit", () => {
+  const rowsOf = (value: number) =>
+    tensor(
+      Float64Array.from({ length: 8 }, (_, i) => Math.sin(value * (i + 1))),
+      [4, 2],
+    );
+  const [strongRows, weakRows, otherRows] = [rowsOf(1), rowsOf(2), rowsOf(3)];
+  const got = extrapolate(strongRows, [
+    { weight: [1, 3, 1, 3], denoised: weakRows },
+    { weight: [1, 1, 2.5, 2.5], denoised: otherRows },
+  ]);
+  const weakOnly = extrapolate(strongRows, [{ weight: 3, denoised: weakRows }]);
+  const otherOnly = extrapolate(strongRows, [{ weight: 2.5, denoised: otherRows }]);
+  const both = extrapolate(strongRows, [
+    { weight: 3, denoised: weakRows },
+    { weight: 2.5, denoised: otherRows },
+  ]);
+  [strongRows, weakOnly, otherOnly, both].forEach(({ data }, row) =>
+    expect(got.data.slice(2 * row, 2 * row + 2)).toEqual(data.slice(2 * row, 2 * row + 2)),
+  );
+});

@@ -3,6 +3,9 @@ import { afterAll, describe, expect, test } from "vitest";
 import { seededNoise } from "../../base/philox.ts";
 import { type Tensor, map, rows } from "../../base/tensor.ts";
 import type { Labels } from "../../diffusion/denoiser.ts";
+import { last } from "../../diffusion/last.ts";
+import { heun } from "../../diffusion/samplers/heun.ts";
+import { karras } from "../../diffusion/sigmas.ts";
 import { networkDenoiser } from "../../networks/networkDenoiser.ts";
 import { nodeRuntime } from "../../runtime/node.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
@@ -144,5 +147,45 @@ describe("S2", () => {
     expect(dropped).toEqual(new Set(["down.0", "mid"]));
     // Only the two of SLG.
     expect(compiled - before).toBeLessThanOrEqual(4);
+  });
+});
+
+describe("a sampling", () => {
+  const sigmas = karras({ steps: 4, min: 0.05, max: 20 });
+  const start = (rowSeeds: readonly number[]): Tensor => {
+    const noise = seededNoise(rowSeeds, 3, [rowSeeds.length, 1, 8, 8]);
+    return map((value) => 20 * value, noise);
+  };
+  const sampling = async (spec: string, seeds: readonly number[]) => {
+    const of = seeds.map((seed) => seed % 3);
+    const guided = guide(denoiser, of, buildGuidance(spec, resources), { seeds });
+    return { x: await last(heun(guided.evaluate, start(seeds), sigmas)), evaluations: guided.evaluations };
+  };
+
+  test.each(specs)(
+    "by %s costs two predictions an evaluation, and a sample is its seed's alone",
+    async (spec) => {
+      const asked = at(spec, offOf(spec) + 1);
+      const together = await sampling(asked, [5, 6, 7]);
+      // Heun evaluates twice a step, once in the last.
+      expect(together.evaluations).toEqual({ networks: 2 * 7, gradients: 0 });
+      expect(together.x.data.every(Number.isFinite)).toBe(true);
+      const alone = await sampling(asked, [6]);
+      // A token near SAG's threshold may fall on its other side by rounding.
+      expect(alone.x).toBeAllClose(rows(together.x, 1, 2), { abs: spec.startsWith("sag") ? 2e-2 : 2e-4 });
+    },
+  );
+
+  test("within an interval is guided there alone", async () => {
+    const [low, high] = [sigmas[2], sigmas[1]];
+    const { evaluations } = await sampling(`seg:2,interval=${low}..${high}`, [5]);
+    // Of seven evaluations two are at sigmas[1], one ends the first step there and one begins the second.
+    expect(evaluations).toEqual({ networks: 7 + 2, gradients: 0 });
+  });
+
+  test("by several at once asks for each once", async () => {
+    const { evaluations } = await sampling("cfg:2+pag:1+seg:1+sag:0.5+swg:0.2+s2:0.25", [5]);
+    // Per evaluation: c and u, PAG's, SEG's of u, SAG's of a degraded sample, SWG's windows, S2's.
+    expect(evaluations).toEqual({ networks: 7 * 7, gradients: 0 });
   });
 });
