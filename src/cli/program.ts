@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import { samplers } from "../diffusion/samplers/index.ts";
+import { schedules } from "../diffusion/schedules.ts";
 import { methods } from "../guidance/methods.ts";
 import { presets } from "../training/presets.ts";
 import type { Io } from "./io.ts";
@@ -23,6 +24,11 @@ const bind = new Option(
 ).argParser(collect);
 const json = new Option("--json", "print one JSON object and nothing else on standard output");
 const quiet = new Option("--quiet", "no progress on standard error");
+const schedule = (whose: string) =>
+  new Option(
+    "--schedule <name>",
+    `spacing of the noise levels, NAME or NAME:KEY=VALUE as in flow:shift=3: one of ${Object.keys(schedules).join(", ")} (default: ${whose})`,
+  );
 const overwrite = new Option(
   "--overwrite",
   "write into an --out that holds something; files of the same names are replaced, all others stay",
@@ -82,7 +88,11 @@ export function makeProgram(io: Io, finish: (exitCode: number) => void): Command
       "smallest noise level before 0: standard deviation in units of the data, where images span -1 to 1 (default: the model's)",
     )
     .option("--sigma-max <sigma>", "noise level at the start, in the same unit (default: the model's)")
-    .option("--rho <number>", "spacing of the noise levels: equal in sigma^(1/rho) (default: the model's)")
+    .option(
+      "--rho <number>",
+      "of the schedule karras: noise levels equal in sigma^(1/rho) (default: the model's)",
+    )
+    .addOption(schedule("the model's"))
     .addOption(
       new Option(
         "--sampler-option <key=value>",
@@ -94,6 +104,10 @@ export function makeProgram(io: Io, finish: (exitCode: number) => void): Command
       "whose random numbers: philox (ours), torch (as diffusers and ComfyUI draw on the CPU), numpy, cuda (as web UIs emulate it) (default: philox)",
     )
     .option("--brownian", "noise of the steps from one Brownian path a sample, whatever their number")
+    .option(
+      "--scheduler <file.json>",
+      "sampler and noise levels of a scheduler_config.json of diffusers, in place of --sampler and --schedule",
+    )
     .option("--from <picture.png>", "repeat the recipe that a picture of fairlead carries")
     .option("--out <dir>", "folder for the results, new or empty (default: fairlead-sample-1, -2, ...)")
     .addOption(overwrite)
@@ -122,6 +136,7 @@ export function makeProgram(io: Io, finish: (exitCode: number) => void): Command
     )
     .option("--sampler <name>", `one of ${Object.keys(samplers).join(", ")} (default: the model's)`)
     .option("--steps <n>", "sampling steps, a whole number from 1; not evaluations (default: the model's)")
+    .addOption(schedule("the model's"))
     .option(
       "--label <class>",
       "class of all samples by name or index; none: no condition (default: classes in turn, by seed)",
@@ -239,8 +254,9 @@ export function makeProgram(io: Io, finish: (exitCode: number) => void): Command
     .option("--sigma-max <sigma>", "noise level at the start (default: the model's, or 80)")
     .option(
       "--rho <number>",
-      "spacing of the noise levels: equal in sigma^(1/rho) (default: the model's, or 7)",
+      "of the schedule karras: noise levels equal in sigma^(1/rho) (default: the model's, or 7)",
     )
+    .addOption(schedule("the model's, or karras"))
     .addOption(
       new Option(
         "--sampler-option <key=value>",

@@ -95,6 +95,33 @@ describe("sample", () => {
     expect(repeated.data).toEqual(decodePng(bytes).data);
   });
 
+  test("a schedule, and a scheduler's config with its text, are in the recipe and repeat bit for bit", async () => {
+    const config = join(root, "scheduler_config.json");
+    const text = JSON.stringify({ _class_name: "UniPCMultistepScheduler", use_karras_sigmas: true });
+    await writeFile(config, text);
+    for (const [name, ...more] of [
+      ["schedule", "--schedule", "flow:shift=3"],
+      ["scheduler", "--scheduler", config],
+    ]) {
+      const { out } = await sample(name, "--json", "--steps", "4", ...more);
+      const { recipe } = JSON.parse(out) as { recipe: Record<string, unknown> };
+      expect(recipe).toMatchObject(
+        name === "schedule"
+          ? { sampler: "heun", schedule: "flow:shift=3" }
+          : { sampler: "unipc", scheduler: text },
+      );
+      const picture = join(root, name, "seed-1.png");
+      await run("sample", "--from", picture, "--out", join(root, `${name}-again`));
+      const [one, other] = [picture, join(root, `${name}-again/seed-1.png`)].map(async (path) =>
+        decodePng(await readFile(path)),
+      );
+      expect((await other).data).toEqual((await one).data);
+      await sample(`${name}-plain`, "--steps", "4");
+      const plain = decodePng(await readFile(join(root, `${name}-plain/seed-1.png`)));
+      expect((await one).data).not.toEqual(plain.data);
+    }
+  });
+
   test("--label none leaves the condition out, a name or an index takes one class", async () => {
     const labels = async (...more: string[]) => {
       const { out } = await sample(`label${more.join("")}`, "--json", ...more);
@@ -258,6 +285,17 @@ describe("wrong usage ends with 2, one sentence, and no folder", () => {
     ],
     ["a method that the model cannot take", ["--guidance", "autoguidance:2"], /autoguidance needs a guide/],
     ["a sampler", ["--sampler", "huen"], /no sampler is called "huen"; there are: ddpm/],
+    ["a schedule", ["--schedule", "karas"], /no schedule is called "karas"; there are: karras, exponential/],
+    [
+      "a schedule's option",
+      ["--schedule", "flow:shfit=3"],
+      /schedule flow has no option "shfit"; it has: shift/,
+    ],
+    [
+      "a scheduler's config beside a sampler",
+      ["--scheduler", "scheduler_config.json", "--sampler", "heun"],
+      /--scheduler chooses the sampler and the noise levels: leave out --sampler/,
+    ],
     ["a sampler's option", ["--sampler-option", "chrun=1"], /sampler heun has no option "chrun"/],
     [
       "an option",

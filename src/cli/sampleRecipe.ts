@@ -48,6 +48,7 @@ export interface RecipeParts {
     readonly sigmaMin: number;
     readonly sigmaMax: number;
     readonly rho: number;
+    readonly schedule: string;
   };
   /** The class of each of the seeds, or null. */
   readonly labels: Labels | null;
@@ -56,17 +57,23 @@ export interface RecipeParts {
 
 /** All that is needed to make samples again. */
 export function sampleRecipe({ model, files, sampling, labels, device }: RecipeParts): Recipe {
-  const { seeds, sampler, steps, sigmaMin, sigmaMax, rho, samplerOptions = {} } = sampling;
+  const { seeds, sampler, steps, sigmaMin, sigmaMax, rho, schedule, scheduler } = sampling;
+  const { samplerOptions = {} } = sampling;
   const { generator = "philox", brownian = false } = sampling;
   const guidance = formatGuidance(parseGuidance(sampling.guidance ?? "none"));
   const options = Object.entries(samplerOptions).flatMap(([key, value]) => [
     "--sampler-option",
     `${key}=${String(value)}`,
   ]);
+  const levels = [
+    ...["--sampler", sampler, "--sigma-min", sigmaMin, "--sigma-max", sigmaMax, "--rho", rho],
+    ...(schedule === "karras" ? [] : ["--schedule", schedule]),
+  ];
   const command = commandLine([
     ...["fairlead", "sample", model, "--guidance", guidance, ...labelWords(sampling.label, labels)],
-    ...["--seeds", formatSeeds(seeds), "--sampler", sampler, "--steps", steps],
-    ...["--sigma-min", sigmaMin, "--sigma-max", sigmaMax, "--rho", rho, ...options],
+    ...["--seeds", formatSeeds(seeds), "--steps", steps],
+    ...(scheduler === undefined ? levels : ["--scheduler", "scheduler_config.json"]),
+    ...options,
     ...(generator === "philox" ? [] : ["--generator", generator]),
     ...(brownian ? ["--brownian"] : []),
   ]);
@@ -82,6 +89,8 @@ export function sampleRecipe({ model, files, sampling, labels, device }: RecipeP
     sigmaMin,
     sigmaMax,
     rho,
+    schedule,
+    ...(scheduler !== undefined && { scheduler }),
     samplerOptions,
     generator,
     brownian,

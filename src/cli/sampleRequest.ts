@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { FileError, UsageError } from "../base/errors.ts";
 import { generators } from "../diffusion/noise.ts";
+import { schedulerFromConfig } from "../diffusion/schedulers/scheduler.ts";
 import type { Model } from "../models/model.ts";
 import type { SampleOptions } from "../models/sample.ts";
+import { samplingPlan } from "../models/samplingPlan.ts";
 import { readRecipe } from "../report/png.ts";
 import { readBytes } from "../files/atomicFile.ts";
 import {
@@ -26,6 +28,8 @@ const what = {
   sigmaMin: positiveNumber.optional(),
   sigmaMax: positiveNumber.optional(),
   rho: positiveNumber.optional(),
+  schedule: z.string().optional(),
+  scheduler: z.string().optional(),
   samplerOption: settings.default({}),
   generator: z.enum(generators, { error: `one of ${generators.join(", ")}` }).optional(),
   brownian: z.boolean().default(false),
@@ -48,9 +52,14 @@ const recipeSchema = z.looseObject({
   sigmaMin: z.number().positive().optional(),
   sigmaMax: z.number().positive().optional(),
   rho: z.number().positive().optional(),
-  samplerOptions: z.record(z.string(), z.union([z.number(), z.string()])).default({}),
+  schedule: z.string().optional(),
+  samplerOptions: z
+    .record(z.string(), z.union([z.number(), z.string(), z.boolean(), z.array(z.number())]))
+    .default({}),
   generator: z.enum(generators).optional(),
   brownian: z.boolean().default(false),
+  /** The text of a scheduler_config.json. */
+  scheduler: z.string().optional(),
 });
 
 /** What `fairlead sample` is asked for, from the command line or from the recipe in a picture. */
@@ -68,13 +77,23 @@ export async function sampleRequest(model: string | undefined, options: unknown)
     sampleOptions,
     options,
   );
-  const { seeds = [0, 1, 2, 3, 4, 5, 6, 7], label, sigmaMin, sigmaMax, rho, ...where } = rest;
+  const {
+    seeds = [0, 1, 2, 3, 4, 5, 6, 7],
+    label,
+    sigmaMin,
+    sigmaMax,
+    rho,
+    schedule,
+    scheduler,
+    ...where
+  } = rest;
   if (where.from !== undefined) {
     refuseRest(options as Record<string, unknown>);
     const { files, label: own, labels, ...sampling } = await recipeIn(where.from);
     const label = own === undefined ? labels : own;
     return { model: model ?? sampling.model, sampling: { ...sampling, label }, files, where };
   }
+  if (scheduler !== undefined) refuseBeside(options as Record<string, unknown>);
   if (model === undefined) {
     throw new UsageError("sample wants a model: a shipped name, a training's folder or a .safetensors file");
   }
@@ -86,6 +105,8 @@ export async function sampleRequest(model: string | undefined, options: unknown)
     sigmaMin,
     sigmaMax,
     rho,
+    schedule,
+    ...(scheduler !== undefined && { scheduler: await configText(scheduler) }),
     samplerOptions: samplerOption,
     generator,
     brownian,
@@ -96,7 +117,15 @@ export async function sampleRequest(model: string | undefined, options: unknown)
 /** Everything that decides the samples, defaults filled in from the model. */
 export function resolved(model: Model, { sampling }: SampleRequest): SampleOptions & Model["sampling"] {
   const given = Object.entries(sampling).filter(([, value]) => value !== undefined);
-  return { ...model.sampling, ...(Object.fromEntries(given) as unknown as SampleOptions) };
+  const all = { ...model.sampling, ...(Object.fromEntries(given) as unknown as SampleOptions) };
+  return all.scheduler === undefined ? all : { ...all, sampler: samplingPlan(all, all).sampler.name };
+}
+
+/** The text of a scheduler's config; it stays with the samples. */
+async function configText(path: string): Promise<string> {
+  const text = new TextDecoder().decode(await readBytes(path));
+  schedulerFromConfig(text);
+  return text;
 }
 
 async function recipeIn(path: string): Promise<z.output<typeof recipeSchema>> {
@@ -110,6 +139,15 @@ async function recipeIn(path: string): Promise<z.output<typeof recipeSchema>> {
   throw new FileError(
     `${path} carries a recipe that cannot be repeated: its ${issue.path.join(".")} is wrong`,
   );
+}
+
+/** Throws UsageError for what a scheduler's config decides. */
+function refuseBeside(options: Record<string, unknown>): void {
+  const given = ["sampler", "schedule", "sigmaMin", "sigmaMax", "rho"].find(
+    (key) => options[key] !== undefined,
+  );
+  if (given === undefined) return;
+  throw new UsageError(`--scheduler chooses the sampler and the noise levels: leave out --${flagOf(given)}`);
 }
 
 function refuseRest(options: Record<string, unknown>): void {

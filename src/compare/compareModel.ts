@@ -1,7 +1,7 @@
 import { UsageError } from "../base/errors.ts";
 import { type Tensor, concatRows, rows } from "../base/tensor.ts";
 import { openDataset } from "../data/openDataset.ts";
-import { karras } from "../diffusion/sigmas.ts";
+import { scheduledSigmas } from "../diffusion/schedules.ts";
 import { buildGuidance } from "../guidance/build.ts";
 import { formatGuidance, parseGuidance } from "../guidance/spec.ts";
 import type { Model } from "../models/model.ts";
@@ -24,6 +24,8 @@ export interface CompareOptions {
   readonly label?: number | string | null;
   readonly sampler?: string;
   readonly steps?: number;
+  /** How noise levels are spaced, as for `sample`. Default: the model's. */
+  readonly schedule?: string;
   /**
    * What is held equal across methods: "evaluations" takes for each method as many steps as make its cost nearest to the first
    * method's; "effective-weight" scales its strength until it goes as far along CFG's way as the first that guides.
@@ -55,7 +57,7 @@ export async function compareModel(model: Model, options: CompareOptions = {}): 
     throw new UsageError(`${model.name} names nothing to compare: give --guidance, such as cfg:2`);
   const sampling = {
     ...model.sampling,
-    ...dropUndefined({ sampler: options.sampler, steps: options.steps }),
+    ...dropUndefined({ sampler: options.sampler, steps: options.steps, schedule: options.schedule }),
   };
 
   const matcher =
@@ -78,12 +80,8 @@ export async function compareModel(model: Model, options: CompareOptions = {}): 
     kind: plane ? "plane" : "image",
     sampler: sampling.sampler,
     steps: sampling.steps,
-    sigmas: karras({
-      steps: sampling.steps,
-      min: sampling.sigmaMin,
-      max: sampling.sigmaMax,
-      rho: sampling.rho,
-    }),
+    schedule: sampling.schedule,
+    sigmas: scheduledSigmas(sampling),
     seeds: shown,
     label: options.label === undefined ? (model.resources.conditional ? "classes" : null) : options.label,
     classes: model.classes,
@@ -178,9 +176,8 @@ function matchedBy(
   { sampling, weight }: Way,
   { networks, gradients }: EvaluationCount,
 ): Matched {
-  const { steps, sigmaMin: min, sigmaMax: max, rho } = sampling;
   const got = matching.by === "evaluations" ? networks + gradients : weight!;
-  return { asked, steps, sigmas: karras({ steps, min, max, rho }), got };
+  return { asked, steps: sampling.steps, sigmas: scheduledSigmas(sampling), got };
 }
 
 /** Throws UsageError for a method that needs a condition. */

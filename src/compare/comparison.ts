@@ -57,6 +57,8 @@ export interface ModelComparison {
   readonly description: string;
   readonly kind: "plane" | "image";
   readonly sampler: string;
+  /** How the noise levels are spaced: a name in `schedules`, with options. */
+  readonly schedule: string;
   readonly steps: number;
   readonly sigmas: readonly number[];
   readonly seeds: readonly number[];

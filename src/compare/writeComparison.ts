@@ -46,7 +46,7 @@ async function writeOverview(
   if (shown.length === 0) return false;
   const columns = Math.min(ACROSS, model.seeds.length);
   const images = concatRows(shown.map(({ x }) => rows(x!, 0, columns)));
-  const { sampler, steps, seeds, sigmas } = model;
+  const { sampler, schedule, steps, seeds, sigmas } = model;
   const guidance = shown.map((method) => method.guidance).join(" | ");
   const recipe = {
     command,
@@ -55,6 +55,7 @@ async function writeOverview(
     guidance,
     seeds: seeds.slice(0, columns),
     sampler,
+    schedule,
     steps,
     sigmas,
   };
@@ -81,7 +82,7 @@ function recipeOf(
   model: ModelComparison,
   { guidance, labels, matched }: MethodResult,
 ) {
-  const { sampler, seeds } = model;
+  const { sampler, schedule, seeds } = model;
   const { steps, sigmas } = matched ?? model;
   return {
     command,
@@ -90,6 +91,7 @@ function recipeOf(
     guidance,
     seeds,
     sampler,
+    schedule,
     steps,
     sigmas,
     labels: labels ?? null,

@@ -12,6 +12,8 @@ const samplingSchema = strict({
   sigmaMin: z.number().positive().default(0.002),
   sigmaMax: z.number().positive().default(80),
   rho: z.number().positive().default(7),
+  /** How noise levels are spaced: a name in `schedules`, with options. */
+  schedule: z.string().default("karras"),
   /** "noise": samples start from noise of standard deviation sigmaMax. "data": from the exact law of the data with that noise. */
   start: z.enum(["noise", "data"]).default("noise"),
 });

@@ -1,6 +1,6 @@
 import { type Visit, visitsOf } from "../diffusion/visits.ts";
 import { type Sampler, samplerByName } from "../diffusion/samplers/index.ts";
-import { karras } from "../diffusion/sigmas.ts";
+import { scheduledSigmas } from "../diffusion/schedules.ts";
 import type { ExplainedModel } from "../guidance/standIn.ts";
 import type { Sampling } from "./bundle.ts";
 import type { Model } from "./model.ts";
@@ -22,10 +22,10 @@ export function explainedModel(
 
 /** The evaluations of a sampling, in order; null where the sampler decides by itself. */
 export async function plannedVisits(
-  { sampler: name, steps, sigmaMin: min, sigmaMax: max, rho }: Omit<Sampling, "start">,
+  { sampler: name, ...range }: Omit<Sampling, "start">,
   options: Readonly<Record<string, unknown>> = {},
 ): Promise<readonly Visit[] | null> {
   const sampler: Sampler = samplerByName(name);
-  const sigmas = karras({ steps, min, max, rho });
-  return sampler.evaluations(steps) === null ? null : visitsOf(sampler.run, sigmas, options);
+  const sigmas = scheduledSigmas(range);
+  return sampler.evaluations(range.steps) === null ? null : visitsOf(sampler.run, sigmas, options);
 }

@@ -4,13 +4,13 @@ import { type Tensor, concatRows } from "../base/tensor.ts";
 import type { Labels } from "../diffusion/denoiser.ts";
 import type { Step } from "../diffusion/samplers/sampler.ts";
 import { type GeneratorName, type NoiseSource, noiseSource } from "../diffusion/noise.ts";
-import { type Sampler, samplerByName, samplers } from "../diffusion/samplers/index.ts";
-import { karras } from "../diffusion/sigmas.ts";
+import { type Sampler, samplers } from "../diffusion/samplers/index.ts";
 import { buildGuidance } from "../guidance/build.ts";
 import type { Guidance } from "../guidance/guidance.ts";
 import { type EvaluationCount, guide } from "../guidance/guide.ts";
 import { mixtureOfData } from "../training/objectives/exactScore.ts";
 import type { Model } from "./model.ts";
+import { samplingPlan } from "./samplingPlan.ts";
 
 export interface SampleOptions {
   /** One sample a seed; a sample depends on its seed, not on the others. */
@@ -25,6 +25,13 @@ export interface SampleOptions {
   readonly sigmaMin?: number;
   readonly sigmaMax?: number;
   readonly rho?: number;
+  /** How noise levels are spaced: NAME or NAME:KEY=VALUE,..., see `schedules`. Default: the model's. */
+  readonly schedule?: string;
+  /**
+   * A scheduler_config.json of diffusers, as text or as a value: its sampler, noise levels and clipping in place of `sampler`, `schedule`
+   * and the range of sigma.
+   */
+  readonly scheduler?: unknown;
   /** Options of the sampler by name, such as { churn: 40 }. */
   readonly samplerOptions?: Readonly<Record<string, unknown>>;
   /** Whose random numbers: see `noiseSource`. Default "philox". Models that start from data draw that from philox. */
@@ -54,23 +61,16 @@ export interface Samples {
 export async function* sample(model: Model, options: SampleOptions): AsyncGenerator<Step, Samples, void> {
   const { seeds, guidance = "none", signal } = options;
   checkSeeds(seeds);
-  const sampling = { ...model.sampling, ...given(options) };
-  const sampler = samplerByName(sampling.sampler);
-  const sigmas = karras({
-    steps: sampling.steps,
-    min: sampling.sigmaMin,
-    max: sampling.sigmaMax,
-    rho: sampling.rho,
-  });
+  const plan = samplingPlan({ ...model.sampling, ...given(options) }, options);
   const labels = labelsFor(model, options);
 
   const how = buildGuidance(guidance, await model.resourcesFor(guidance));
-  checkSampler(how, sampler);
+  checkSampler(how, plan.sampler);
   const guided = guide(model.denoiser, labels, how, { seeds });
   const source = noiseSource(seeds, { generator: options.generator, brownian: options.brownian });
-  const start = startAt(model, seeds, sampling.sigmaMax, source);
-  const steps = sampler.run(guided.evaluate, start, sigmas, {
-    ...options.samplerOptions,
+  const start = plan.start(startAt(model, seeds, plan.sigmas[0], source));
+  const steps = plan.sampler.run(plan.limit(guided.evaluate), start, plan.sigmas, {
+    ...plan.options,
     noise: source.step,
   });
 
@@ -154,10 +154,12 @@ function startAt(model: Model, seeds: readonly number[], sigmaMax: number, sourc
 
 function given(
   options: SampleOptions,
-): Partial<Pick<Model["sampling"], "sampler" | "steps" | "sigmaMin" | "sigmaMax" | "rho">> {
-  const { sampler, steps, sigmaMin, sigmaMax, rho } = options;
+): Partial<Pick<Model["sampling"], "sampler" | "steps" | "sigmaMin" | "sigmaMax" | "rho" | "schedule">> {
+  const { sampler, steps, sigmaMin, sigmaMax, rho, schedule } = options;
   return Object.fromEntries(
-    Object.entries({ sampler, steps, sigmaMin, sigmaMax, rho }).filter(([, value]) => value !== undefined),
+    Object.entries({ sampler, steps, sigmaMin, sigmaMax, rho, schedule }).filter(
+      ([, value]) => value !== undefined,
+    ),
   );
 }
 

@@ -11,6 +11,7 @@ import {
   writeComparison,
 } from "../../compare/index.ts";
 import { samplerByName } from "../../diffusion/samplers/index.ts";
+import { parseSchedule } from "../../diffusion/schedules.ts";
 import { parseGuidance } from "../../guidance/spec.ts";
 import { shippedModels } from "../../models/bundle.ts";
 import { type Model, openModel } from "../../models/model.ts";
@@ -32,6 +33,7 @@ const compareOptions = {
   samples: wholeNumber(2).optional(),
   sampler: z.string().optional(),
   steps: wholeNumber(1).optional(),
+  schedule: z.string().optional(),
   label: z.string().optional(),
   match: z.enum(["evaluations", "effective-weight"], { error: "evaluations or effective-weight" }).optional(),
   matchTo: positiveNumber.optional(),
@@ -46,6 +48,7 @@ export async function runCompare(io: Io, given: readonly string[], rawOptions: u
   const options = readOptions(compareOptions, rawOptions);
   for (const spec of options.guidance ?? []) parseGuidance(spec);
   if (options.sampler !== undefined) samplerByName(options.sampler);
+  if (options.schedule !== undefined) parseSchedule(options.schedule);
   checkMatch(options);
   const names = given.length > 0 ? given : await shippedModels();
   if (names.length === 0) {
@@ -97,10 +100,11 @@ function comparing({
   samples,
   sampler,
   steps,
+  schedule,
   match,
   matchTo,
 }: Omit<Options, "seeds" | "label" | "quiet">) {
-  return { guidance, samples, sampler, steps, match, matchTo };
+  return { guidance, samples, sampler, steps, schedule, match, matchTo };
 }
 
 function checkMatch({ match, matchTo }: Options): void {
@@ -118,12 +122,13 @@ function checkMatch({ match, matchTo }: Options): void {
 /** What to type for the same comparison. */
 function typed(
   models: readonly string[],
-  { guidance, seeds: shown, samples, sampler, steps, label, match, matchTo }: Options,
+  { guidance, seeds: shown, samples, sampler, steps, schedule, label, match, matchTo }: Options,
 ): string {
   const words: (string | number)[] = ["fairlead", "compare", ...models];
   if (guidance) words.push("--guidance", ...guidance);
   if (shown) words.push("--seeds", formatSeeds(shown));
-  for (const [key, value] of Object.entries({ samples, sampler, steps, label, match, "match-to": matchTo })) {
+  const plain = { samples, sampler, steps, schedule, label, match, "match-to": matchTo };
+  for (const [key, value] of Object.entries(plain)) {
     if (value !== undefined) words.push(`--${key}`, value);
   }
   return commandLine(words);

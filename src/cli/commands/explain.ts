@@ -21,6 +21,7 @@ const explainOptions = {
   sigmaMin: positiveNumber.optional(),
   sigmaMax: positiveNumber.optional(),
   rho: positiveNumber.optional(),
+  schedule: z.string().optional(),
   samplerOption: settings.default({}),
   json: common.json,
 };
@@ -85,8 +86,8 @@ async function explainRun(
 }
 
 /** What the command line says of the sampling. */
-function wanted({ sampler, steps, sigmaMin, sigmaMax, rho }: Options): Partial<Run> {
-  const given = Object.entries({ sampler, steps, sigmaMin, sigmaMax, rho });
+function wanted({ sampler, steps, sigmaMin, sigmaMax, rho, schedule }: Options): Partial<Run> {
+  const given = Object.entries({ sampler, steps, sigmaMin, sigmaMax, rho, schedule });
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }
 

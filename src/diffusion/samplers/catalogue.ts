@@ -71,12 +71,23 @@ export function entry<O extends SamplerOptions>(run: Sample<O>, about: Omit<Samp
   };
 }
 
-/** The options as the sampler takes them: booleans and lists that were typed are read. */
 function checkedOptions(
   { name, options, countsTimesteps = false }: Omit<Sampler, "run">,
   given: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
-  const inCode = countsTimesteps ? ["noise", "timesteps"] : ["noise"];
+  return readGiven(`sampler ${name}`, options, given, countsTimesteps ? ["noise", "timesteps"] : ["noise"]);
+}
+
+/**
+ * The options that were given, read where they were typed: numbers, booleans and lists. Those of `inCode` only a program can give.
+ * Throws UsageError, naming `what` they are options of.
+ */
+export function readGiven(
+  what: string,
+  options: Readonly<Record<string, SamplerOption>>,
+  given: Readonly<Record<string, unknown>>,
+  inCode: readonly string[] = [],
+): Record<string, unknown> {
   const out: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(given)) {
     if (inCode.includes(key)) {
@@ -86,12 +97,12 @@ function checkedOptions(
     if (value === undefined) continue;
     if (!Object.hasOwn(options, key)) {
       throw new UsageError(
-        `sampler ${name} has no option "${key}"; it has: ${[...inCode, ...Object.keys(options)].join(", ")}`,
+        `${what} has no option "${key}"; it has: ${[...inCode, ...Object.keys(options)].join(", ") || "none"}`,
       );
     }
     out[key] = read(options[key], value);
     if (out[key] === undefined) {
-      throw new UsageError(`${key} of sampler ${name} is ${wanted(options[key])}, got ${shown(value)}`);
+      throw new UsageError(`${key} of ${what} is ${wanted(options[key])}, got ${shown(value)}`);
     }
   }
   return out;
