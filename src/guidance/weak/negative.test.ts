@@ -65,6 +65,15 @@ describe("a negative condition", () => {
     expect(calls).toEqual([[{ condition: labels }, { condition: null }, { condition: [1, 1, 1] }]]);
   });
 
+  test("makes the formulas of other conventions: u + w(c - n), and u + w(c - u) - v(n - u)", async () => {
+    const [c, u] = [await denoisedBy("none"), await denoisedBy("none", null)];
+    const n = await denoisedBy("none", [1, 1, 1]);
+    const composed = c.map((value, i) => u[i] + 3 * (value - n[i]));
+    expect(await denoisedBy("cfg:0+negative:4,condition=1")).toBeAllClose(composed, { abs: 1e-13 });
+    const signed = c.map((value, i) => u[i] + 5 * (value - u[i]) - 2 * (n[i] - u[i]));
+    expect(await denoisedBy("cfg:3+negative:3,condition=1")).toBeAllClose(signed, { abs: 1e-13 });
+  });
+
   test("twice the same is asked for once", async () => {
     const { evaluations, denoised } = await run("negative:2,condition=1+negative:2,condition=trouser");
     expect(evaluations.networks).toBe(2);

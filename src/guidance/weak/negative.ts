@@ -58,6 +58,7 @@ export const negativeMethod = weakMethod({
   space: "any",
   strength: "weight",
   off: 1,
+  example: { spec: "negative:2,condition=shirt" },
   options: {
     weight: weightOption("0 is the negative condition, above 1 guides away from it"),
     interval: intervalOption,
