@@ -215,6 +215,18 @@ describe("in words", () => {
     ]);
   });
 
+  test("a mean shift comes last: the sampler does it", () => {
+    expect(explainGuidance("classifier:1,form=mean-shift+rescale").order.slice(1)).toEqual([
+      "rescale corrects what came out",
+      "classifier moves the mean of the sampler's step along its gradient",
+    ]);
+  });
+
+  test("a network that a method makes is named after it", () => {
+    const [, weak] = explainGuidance("swg").ranges[0].branches;
+    expect(weak.network).toBe("what swg makes of the network");
+  });
+
   test("schedules are shown where they act, in the method's own convention", () => {
     const strengths = (spec: string) => explainGuidance(spec, { sigmas: [10, 1, 0.1] }).methods[0].strengths!;
     // tau(1) = 1/2, and linear is 2 tau: the weight itself.

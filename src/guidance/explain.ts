@@ -67,7 +67,7 @@ export function explainGuidance(
     methods: parts.map((part) =>
       aboutMethod(part, intervalOf(part, guidance), options.sigmas ?? [80, 20, 5, 1, 0.2, 0.05]),
     ),
-    order: orderOf(parts),
+    order: orderOf(parts, guidance),
     ranges: visits ? ranges.map((range) => ({ ...range, run: runIn(visits, range, at) })) : ranges,
     ...(visits && { run: runOf(visits, at) }),
   };
@@ -142,10 +142,12 @@ function aboutMethod(
   };
 }
 
-function orderOf(parts: readonly Part[]): string[] {
-  const of = (...roles: Method["role"][]): string[] =>
-    parts.filter(({ method }) => roles.includes(method.role)).map(({ name }) => name);
-  const [changes, weak, pushes, adjusts] = [of("condition"), of("weak"), of("push"), of("adjust")];
+function orderOf<C>(parts: readonly Part[], guidance: Guidance<C>): string[] {
+  const of = (role: Method["role"], holds: (part: Part) => boolean = () => true): string[] =>
+    parts.filter((part) => part.method.role === role && holds(part)).map(({ name }) => name);
+  const shifts = ({ index }: Part): boolean => guidance.pushes[index].shift !== undefined;
+  const [changes, weak, adjusts] = [of("condition"), of("weak"), of("adjust")];
+  const [pushes, shifting] = [of("push", (part) => !shifts(part)), of("push", shifts)];
   const acting = (names: readonly string[], one: string, many: string): string =>
     `${names.join(", ")} ${names.length === 1 ? one : many}`;
   return [
@@ -171,6 +173,15 @@ function orderOf(parts: readonly Part[]): string[] {
             adjusts,
             "corrects what came out",
             "correct what came out, one after the other in this order",
+          ),
+        ]
+      : []),
+    ...(shifting.length > 0
+      ? [
+          acting(
+            shifting,
+            "moves the mean of the sampler's step along its gradient",
+            "move the mean of the sampler's step along their gradients",
           ),
         ]
       : []),

@@ -38,13 +38,13 @@ export function describe(
     if (known) known.for.push(purpose);
     else branches.push({ first: one, for: [purpose] });
   }
-  const work = workOf(asked, model);
+  const work = workOf(asked, model, parts);
   return {
     cost: asked.cost,
     atMost: asked.atMost,
     branches: branches.map(({ first, for: wantedFor }) => ({
       for: wantedFor,
-      network: networkName(first, model),
+      network: networkName(first, model, parts),
       asked: [
         branchWords(first.branch, condition),
         first.degraded && "of a sample made from what it is compared with",
@@ -93,7 +93,7 @@ function* formulasOf(active: readonly Part[]): Generator<{ method: string; formu
 }
 
 /** What the networks really compute, where they can tell. */
-function workOf({ predictions }: Asked<Labels>, model: ExplainedModel) {
+function workOf({ predictions }: Asked<Labels>, model: ExplainedModel, parts: readonly Part[]) {
   return [...new Set(predictions.map(({ from }) => from))].flatMap((from) => {
     if (!model.plan) return [];
     const own = predictions.filter((one) => one.from === from);
@@ -102,13 +102,19 @@ function workOf({ predictions }: Asked<Labels>, model: ExplainedModel) {
       from,
       first.map(({ branch }) => branch),
     );
-    return plan === undefined ? [] : [{ network: networkName(own[0], model), evaluations: plan }];
+    return plan === undefined ? [] : [{ network: networkName(own[0], model, parts), evaluations: plan }];
   });
 }
 
-function networkName({ from }: AskedPrediction<Labels>, { denoiser, resources }: ExplainedModel): string {
+function networkName(
+  { from, term }: AskedPrediction<Labels>,
+  { denoiser, resources }: ExplainedModel,
+  parts: readonly Part[],
+): string {
   if (from === denoiser) return "the network";
   if (from === resources.unconditional) return "the unconditional network";
   const guideOf = Object.entries(resources.guides ?? {}).find(([, network]) => network === from);
-  return guideOf ? `the guide ${guideOf[0]}` : "another network";
+  if (guideOf) return `the guide ${guideOf[0]}`;
+  const maker = parts.find(({ method, index }) => method.role === "weak" && index === term);
+  return maker ? `what ${maker.name} makes of the network` : "another network";
 }

@@ -134,7 +134,7 @@ function rangeText(range: RangeExplanation, steps: number | undefined): string[]
     ...formulas.map(({ method, formula }) => line(method, formula)),
     ...off.map((text) => `  ${text}`),
     ...(work ?? [])
-      .filter(({ evaluations }) => !Number.isInteger(evaluations))
+      .filter(({ evaluations }) => Math.abs(evaluations - Math.round(evaluations)) > 0.005)
       .map(
         ({ network, evaluations }) =>
           `  computed together: ${significant(evaluations)} plain evaluations of ${network}`,
