@@ -1,16 +1,20 @@
 import { join } from "node:path";
 import type { Plugin } from "vite";
-import { type TestCase, type TestSpecification, createVitest } from "vitest/node";
+import { type TestCase, type TestModule, type TestSpecification, createVitest } from "vitest/node";
 import type { Fault } from "./fault.ts";
 
-/** What became of a fault. */
+/** The first test that failed, and what each file took. */
 export interface Verdict {
-  /** The first test that failed; null: none did. */
+  /** null: none failed. */
   readonly killer: string | null;
+  readonly durations: ReadonlyMap<string, number>;
 }
 
 export interface FaultyTests {
-  /** Runs the tests of these files, in this order, until one fails, with the fault in the code that they load. */
+  /**
+   * Runs the tests of these files, in this order, until one fails, with the fault in the code that they load (null: none). Throws where
+   * they do not load it.
+   */
   run(fault: Fault | null, files: readonly string[]): Promise<Verdict>;
   close(): Promise<void>;
 }
@@ -18,13 +22,13 @@ export interface FaultyTests {
 /** Tests of code that has a fault as it is loaded: no file is written. */
 export async function faultyTests(root: string): Promise<FaultyTests> {
   let present: Fault | null = null;
-  let applied = false;
+  let wasLoaded = false;
   const plugin: Plugin = {
     name: "fault",
     enforce: "pre",
     transform(code, id) {
       if (present === null || id.split("?")[0] !== join(root, present.file)) return undefined;
-      applied = true;
+      wasLoaded = true;
       return { code: code.replace(present.find, () => present!.replace), map: null };
     },
   };
@@ -33,46 +37,53 @@ export async function faultyTests(root: string): Promise<FaultyTests> {
     {
       root,
       watch: false,
-      run: true,
       bail: 1,
       cache: false,
       reporters: [{}],
       pool: "threads",
       poolOptions: { threads: { minThreads: 1, maxThreads: 1 } },
-      sequence: { sequencer: Unsorted },
-      passWithNoTests: true,
-      onConsoleLog: () => false,
+      sequence: { sequencer: InGivenOrder },
     },
     { plugins: [plugin] },
   );
   const project = vitest.getRootProject();
 
-  function reload(file: string): void {
+  /** Forgets the code that was loaded from a file. */
+  function forget(file: string): void {
     const { moduleGraph } = project.vite;
-    for (const module of moduleGraph.getModulesByFile(join(root, file)) ?? []) moduleGraph.invalidateModule(module);
+    for (const module of moduleGraph.getModulesByFile(join(root, file)) ?? [])
+      moduleGraph.invalidateModule(module);
+  }
+
+  const nameOf = (module: TestModule): string => module.moduleId.slice(root.length + 1);
+
+  function killerOf(module: TestModule): string | null {
+    const [failed] = [...module.children.allTests("failed")] as TestCase[];
+    if (failed) return `${nameOf(module)}: ${failed.fullName}`;
+    return module.errors().length > 0 ? `${nameOf(module)} (does not load)` : null;
   }
 
   return {
     async run(fault, files) {
-      [present, applied] = [fault, false];
-      if (fault) reload(fault.file);
+      [present, wasLoaded] = [fault, false];
+      if (fault) forget(fault.file);
       const specifications = files.map((file) => project.createSpecification(join(root, file)));
       const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications);
-      if (fault) reload(fault.file);
-      if (fault && !applied) throw new Error(`no test loads ${fault.file}`);
-      for (const module of testModules) {
-        const failed = [...module.children.allTests("failed")] as TestCase[];
-        if (failed.length > 0) return { killer: `${module.moduleId.slice(root.length + 1)}: ${failed[0].fullName}` };
-        if (module.errors().length > 0) return { killer: `${module.moduleId.slice(root.length + 1)} (does not load)` };
-      }
-      return { killer: unhandledErrors.length > 0 ? "an error that no test expects" : null };
+      if (fault) forget(fault.file);
+      if (fault && !wasLoaded) throw new Error(`no test loads ${fault.file}`);
+      return {
+        killer:
+          testModules.map(killerOf).find((killer) => killer !== null) ??
+          (unhandledErrors.length > 0 ? "an error that no test expects" : null),
+        durations: new Map(testModules.map((module) => [nameOf(module), module.diagnostic().duration])),
+      };
     },
     close: () => vitest.close(),
   };
 }
 
-/** Files in the order in which they are given. */
-class Unsorted {
+/** A sequencer that changes nothing. */
+class InGivenOrder {
   shard(files: TestSpecification[]): TestSpecification[] {
     return files;
   }

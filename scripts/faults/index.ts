@@ -1,0 +1,12 @@
+import type { Fault } from "./fault.ts";
+import { guidanceFaults } from "./guidance.ts";
+import { samplerFaults } from "./samplers.ts";
+import { randomFaults, scheduleFaults } from "./schedules.ts";
+
+/** Every fault that the script seeds. */
+export const faults: readonly Fault[] = [
+  ...guidanceFaults,
+  ...samplerFaults,
+  ...scheduleFaults,
+  ...randomFaults,
+];

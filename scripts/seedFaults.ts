@@ -1,0 +1,176 @@
+/**
+ * Seeds faults in guidance, samplers, schedules and noise, one at a time, and sees that a test fails for each. Prints what killed it, the
+ * kill rate, and the lines of test per line of source. Exits 1 where a fault survives, 2 where the list does not fit the source.
+ * No file is written: tests load the changed code. Run: npm run faults -- [--only PART] [--jobs 2]
+ *
+ * A fault whose tests take more than 3 minutes hangs them: that counts as killed, by the clock.
+ */
+import { type ChildProcess, fork } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { faults } from "./faults/index.ts";
+import type { Fault } from "./faults/fault.ts";
+import { faultyTests } from "./faults/faultyTests.ts";
+import { relatedTests } from "./faults/relatedTests.ts";
+import { testRatio } from "./faults/testRatio.ts";
+
+const LIMIT_MS = 180_000;
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** What the parent tells a child: which fault, or null for the code as it is; and the tests to run, in order. */
+interface Order {
+  readonly fault: Fault | null;
+  readonly files: readonly string[];
+}
+
+interface Reply {
+  readonly killer?: string | null;
+  readonly durations?: readonly (readonly [string, number])[];
+  readonly error?: string;
+}
+
+// Vitest keeps what is thrown to itself.
+try {
+  if (process.send) await child();
+  else process.exitCode = await parent();
+} catch (error) {
+  console.error(error);
+  process.exitCode = 2;
+}
+
+async function child(): Promise<void> {
+  const tests = await faultyTests(root);
+  process.on("message", ({ fault, files }: Order) => {
+    tests.run(fault, files).then(
+      ({ killer, durations }) => process.send!({ killer, durations: [...durations] } satisfies Reply),
+      (error: unknown) => process.send!({ error: String(error) } satisfies Reply),
+    );
+  });
+  process.send!({} satisfies Reply);
+}
+
+async function parent(): Promise<number> {
+  const { values } = parseArgs({
+    options: { only: { type: "string", default: "" }, jobs: { type: "string", default: "2" } },
+  });
+  const chosen = faults.filter(({ file, why }) => `${file} ${why}`.includes(values.only));
+  const misfits = chosen.flatMap(misfit);
+  for (const one of misfits) console.error(one);
+  if (misfits.length > 0 || chosen.length === 0) return 2;
+
+  const start = performance.now();
+  const related = new Map(chosen.map(({ file }) => [file, relatedTests(root, file)]));
+  const workers = Array.from({ length: Number(values.jobs) }, () => new Worker());
+  const durations = await soundTests(workers, [...new Set([...related.values()].flat())]);
+  console.log(`${durations.size} test files pass without a fault (${seconds(start)} s)`);
+
+  // Own test first, then the quickest.
+  const ordered = (file: string): string[] => {
+    const own = file.replace(/\.ts$/, ".test.ts");
+    const time = (test: string): number => (test === own ? -1 : (durations.get(test) ?? Infinity));
+    return [...related.get(file)!].sort((a, b) => time(a) - time(b));
+  };
+  const survivors: Fault[] = [];
+  const queue = [...chosen];
+  await Promise.all(
+    workers.map(async (worker) => {
+      for (let fault = queue.shift(); fault; fault = queue.shift()) {
+        const { killer, error } = await worker.run({ fault, files: ordered(fault.file) });
+        if (error !== undefined) throw new Error(`${fault.file}, ${fault.why}: ${error}`);
+        if (killer === null) survivors.push(fault);
+        console.log(
+          `${killer === null ? "SURVIVES" : "killed"}  ${fault.file}: ${fault.why}\n          ${killer ?? "by no test"}`,
+        );
+      }
+    }),
+  );
+  for (const worker of workers) worker.end();
+
+  console.log(
+    `\n${chosen.length - survivors.length} of ${chosen.length} faults killed in ${seconds(start)} s`,
+  );
+  for (const { file, why } of survivors) console.log(`  survives: ${file}: ${why}`);
+  for (const { folder, tests, source } of ratios())
+    console.log(`${folder}: ${tests} lines of test, ${source} of source: ${(tests / source).toFixed(2)}`);
+  return survivors.length === 0 ? 0 : 1;
+}
+
+const seconds = (start: number): string => ((performance.now() - start) / 1000).toFixed(0);
+
+function ratios() {
+  return [
+    testRatio(root, "src/diffusion/samplers"),
+    testRatio(root, "src/diffusion/schedulers"),
+    testRatio(root, "src/guidance", ["tests/guiderFixtures.test.ts", "tests/guiderParts.ts"]),
+  ];
+}
+
+/** What is wrong with a fault's place. */
+function misfit({ file, find, replace, why }: Fault): string[] {
+  const count = readFileSync(join(root, file), "utf8").split(find).length - 1;
+  if (count !== 1) return [`${file}, ${why}: "${find}" occurs ${count} times, wanted once`];
+  return find === replace ? [`${file}, ${why}: changes nothing`] : [];
+}
+
+/** How long each file of tests takes, in ms. Throws where one fails: a fault would be killed by what fails without it. */
+async function soundTests(
+  workers: readonly Worker[],
+  files: readonly string[],
+): Promise<Map<string, number>> {
+  const durations = new Map<string, number>();
+  const queue = [...files];
+  await Promise.all(
+    workers.map(async (worker) => {
+      for (let file = queue.shift(); file; file = queue.shift()) {
+        const reply = await worker.run({ fault: null, files: [file] });
+        if (reply.error !== undefined) throw new Error(`${file}: ${reply.error}`);
+        if (reply.killer !== null) throw new Error(`fails without a fault: ${reply.killer}`);
+        for (const [name, ms] of reply.durations!) durations.set(name, ms);
+      }
+    }),
+  );
+  return durations;
+}
+
+/** A process that runs tests; a new one takes its place where one hangs. */
+class Worker {
+  #process: ChildProcess | undefined;
+
+  async run(order: Order): Promise<Reply> {
+    const child = this.#process ?? (await this.#started());
+    this.#process = child;
+    return new Promise((resolve) => {
+      const done = (reply: Reply): void => {
+        clearTimeout(timer);
+        child.removeAllListeners();
+        resolve(reply);
+      };
+      const replaced = (killer: string): void => {
+        this.end();
+        done({ killer });
+      };
+      const timer = setTimeout(() => replaced("the clock: its tests hang"), LIMIT_MS);
+      child.once("message", (reply: Reply) => done(reply));
+      child.once("exit", () => replaced("its tests end the process"));
+      child.send(order);
+    });
+  }
+
+  end(): void {
+    this.#process?.kill("SIGKILL");
+    this.#process = undefined;
+  }
+
+  #started(): Promise<ChildProcess> {
+    const child = fork(fileURLToPath(import.meta.url), {
+      cwd: root,
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
+    return new Promise((resolve, reject) => {
+      child.once("message", () => resolve(child));
+      child.once("exit", () => reject(new Error("the process that runs tests does not start")));
+    });
+  }
+}
