@@ -5,53 +5,26 @@
  *
  * A fault whose tests take more than 3 minutes hangs them: that counts as killed, by the clock.
  */
-import { type ChildProcess, fork } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { faults } from "./faults/index.ts";
 import type { Fault } from "./faults/fault.ts";
-import { faultyTests } from "./faults/faultyTests.ts";
 import { relatedTests } from "./faults/relatedTests.ts";
+import { TestProcess } from "./faults/testProcess.ts";
 import { testRatio } from "./faults/testRatio.ts";
 
-const LIMIT_MS = 180_000;
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** What the parent tells a child: which fault, or null for the code as it is; and the tests to run, in order. */
-interface Order {
-  readonly fault: Fault | null;
-  readonly files: readonly string[];
-}
-
-interface Reply {
-  readonly killer?: string | null;
-  readonly durations?: readonly (readonly [string, number])[];
-  readonly error?: string;
-}
-
-// Vitest keeps what is thrown to itself.
 try {
-  if (process.send) await child();
-  else process.exitCode = await parent();
+  process.exitCode = await main();
 } catch (error) {
   console.error(error);
   process.exitCode = 2;
 }
 
-async function child(): Promise<void> {
-  const tests = await faultyTests(root);
-  process.on("message", ({ fault, files }: Order) => {
-    tests.run(fault, files).then(
-      ({ killer, durations }) => process.send!({ killer, durations: [...durations] } satisfies Reply),
-      (error: unknown) => process.send!({ error: String(error) } satisfies Reply),
-    );
-  });
-  process.send!({} satisfies Reply);
-}
-
-async function parent(): Promise<number> {
+async function main(): Promise<number> {
   const { values } = parseArgs({
     options: { only: { type: "string", default: "" }, jobs: { type: "string", default: "2" } },
   });
@@ -62,7 +35,7 @@ async function parent(): Promise<number> {
 
   const start = performance.now();
   const related = new Map(chosen.map(({ file }) => [file, relatedTests(root, file)]));
-  const workers = Array.from({ length: Number(values.jobs) }, () => new Worker());
+  const workers = Array.from({ length: Number(values.jobs) }, () => new TestProcess());
   const durations = await soundTests(workers, [...new Set([...related.values()].flat())]);
   console.log(`${durations.size} test files pass without a fault (${seconds(start)} s)`);
 
@@ -116,7 +89,7 @@ function misfit({ file, find, replace, why }: Fault): string[] {
 
 /** How long each file of tests takes, in ms. Throws where one fails: a fault would be killed by what fails without it. */
 async function soundTests(
-  workers: readonly Worker[],
+  workers: readonly TestProcess[],
   files: readonly string[],
 ): Promise<Map<string, number>> {
   const durations = new Map<string, number>();
@@ -132,45 +105,4 @@ async function soundTests(
     }),
   );
   return durations;
-}
-
-/** A process that runs tests; a new one takes its place where one hangs. */
-class Worker {
-  #process: ChildProcess | undefined;
-
-  async run(order: Order): Promise<Reply> {
-    const child = this.#process ?? (await this.#started());
-    this.#process = child;
-    return new Promise((resolve) => {
-      const done = (reply: Reply): void => {
-        clearTimeout(timer);
-        child.removeAllListeners();
-        resolve(reply);
-      };
-      const replaced = (killer: string): void => {
-        this.end();
-        done({ killer });
-      };
-      const timer = setTimeout(() => replaced("the clock: its tests hang"), LIMIT_MS);
-      child.once("message", (reply: Reply) => done(reply));
-      child.once("exit", () => replaced("its tests end the process"));
-      child.send(order);
-    });
-  }
-
-  end(): void {
-    this.#process?.kill("SIGKILL");
-    this.#process = undefined;
-  }
-
-  #started(): Promise<ChildProcess> {
-    const child = fork(fileURLToPath(import.meta.url), {
-      cwd: root,
-      stdio: ["ignore", "ignore", "inherit", "ipc"],
-    });
-    return new Promise((resolve, reject) => {
-      child.once("message", () => resolve(child));
-      child.once("exit", () => reject(new Error("the process that runs tests does not start")));
-    });
-  }
 }
