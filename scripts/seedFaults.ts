@@ -17,13 +17,6 @@ import { testRatio } from "./faults/testRatio.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  console.error(error);
-  process.exitCode = 2;
-}
-
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: { only: { type: "string", default: "" }, jobs: { type: "string", default: "2" } },
@@ -33,11 +26,19 @@ async function main(): Promise<number> {
   for (const one of misfits) console.error(one);
   if (misfits.length > 0 || chosen.length === 0) return 2;
 
+  const workers = Array.from({ length: Number(values.jobs) }, () => new TestProcess());
+  try {
+    return await seed(chosen, workers);
+  } finally {
+    for (const worker of workers) worker.end();
+  }
+}
+
+async function seed(chosen: readonly Fault[], workers: readonly TestProcess[]): Promise<number> {
   const start = performance.now();
   const related = new Map(chosen.map(({ file }) => [file, relatedTests(root, file)]));
-  const workers = Array.from({ length: Number(values.jobs) }, () => new TestProcess());
   const durations = await soundTests(workers, [...new Set([...related.values()].flat())]);
-  console.log(`${durations.size} test files pass without a fault (${seconds(start)} s)`);
+  console.log(`${durations.size} files of tests pass without a fault (${seconds(start)} s)`);
 
   // Own test first, then the quickest.
   const ordered = (file: string): string[] => {
@@ -59,8 +60,6 @@ async function main(): Promise<number> {
       }
     }),
   );
-  for (const worker of workers) worker.end();
-
   console.log(
     `\n${chosen.length - survivors.length} of ${chosen.length} faults killed in ${seconds(start)} s`,
   );
@@ -105,4 +104,11 @@ async function soundTests(
     }),
   );
   return durations;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(error);
+  process.exitCode = 2;
 }

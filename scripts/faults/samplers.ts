@@ -131,7 +131,12 @@ export const samplerFaults: readonly Fault[] = faultsOf(
     "(-sigma(to) / r1) * Math.expm1(h)",
     "DPM-Solver-2's weight",
   ],
-  ["dpmSolver.ts", "(Math.expm1(h) / h - 1)", "(Math.expm1(h) / h + 1)", "DPM-Solver-3's weight"],
+  [
+    "dpmSolver.ts",
+    "(-sigma(to) / r2) * h * phi(2, h)",
+    "(-sigma(to) / r2) * h * phi(1, h)",
+    "DPM-Solver-3's weight",
+  ],
   ["dpmSolver.ts", "await denoise(x, sigma, step)", "await denoise(x, sigma)", NO_STEP],
   ["dpmAdaptive.ts", "ACCEPT = 0.81", "ACCEPT = 0.5", "adaptive steps accepted too soon"],
   [
