@@ -1,12 +1,13 @@
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 
-/** Where tests are looked for: what the faults are about, and nothing that trains or opens a browser. */
-const FOLDERS = ["src/base", "src/diffusion", "src/guidance", "tests"];
+/** Where tests are looked for: what the faults are about, and nothing that trains, writes pages or opens a browser. */
+const FOLDERS = ["src/base", "src/diffusion", "src/guidance"];
+const MORE = ["tests/guiderFixtures.test.ts"];
 
 /** The test files that import a file, directly or not, those that stand nearest first. Paths are relative to the root. */
 export function relatedTests(root: string, file: string): string[] {
-  const tests = FOLDERS.flatMap((folder) => testFiles(root, folder));
+  const tests = [...FOLDERS.flatMap((folder) => testFiles(root, folder)), ...MORE];
   const related = tests.filter((test) => reachable(root, test).has(file));
   return related.sort((a, b) => distance(a, file) - distance(b, file) || a.localeCompare(b));
 }
