@@ -53,10 +53,10 @@ async function seed(chosen: readonly Fault[], workers: readonly TestProcess[]): 
     workers.map(async (worker) => {
       for (let fault = queue.shift(); fault; fault = queue.shift()) {
         const { killer, error } = await worker.run({ fault, files: ordered(fault.file) });
-        if (error !== undefined) throw new Error(`${fault.file}, ${fault.why}: ${error}`);
-        if (killer === null) survivors.push(fault);
+        // What cannot be tried counts as alive: the list is to be put right.
+        if (typeof killer !== "string") survivors.push(fault);
         console.log(
-          `${killer === null ? "SURVIVES" : "killed"}  ${fault.file}: ${fault.why}\n          ${killer ?? "by no test"}`,
+          `${typeof killer === "string" ? "killed" : "SURVIVES"}  ${fault.file}: ${fault.why}\n          ${error ?? killer ?? "by no test"}`,
         );
       }
     }),

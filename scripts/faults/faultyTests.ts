@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Plugin } from "vite";
-import { type TestCase, type TestModule, type TestSpecification, createVitest } from "vitest/node";
+import { type Reporter, type TestModule, type TestSpecification, createVitest } from "vitest/node";
 import type { Fault } from "./fault.ts";
 
 /** The first test that failed, and what each file took. */
@@ -23,6 +23,19 @@ export interface FaultyTests {
 export async function faultyTests(root: string): Promise<FaultyTests> {
   let present: Fault | null = null;
   let wasLoaded = false;
+  let killer: string | null = null;
+  let durations = new Map<string, number>();
+  const nameOf = (module: TestModule): string => module.moduleId.slice(root.length + 1);
+  // Vitest's own results keep those of files that a run did not come to.
+  const listener: Reporter = {
+    onTestCaseResult(test) {
+      if (test.result().state === "failed") killer ??= `${nameOf(test.module)}: ${test.fullName}`;
+    },
+    onTestModuleEnd(module) {
+      durations.set(nameOf(module), module.diagnostic().duration);
+      if (module.errors().length > 0) killer ??= `${nameOf(module)} (does not load)`;
+    },
+  };
   const plugin: Plugin = {
     name: "fault",
     enforce: "pre",
@@ -39,7 +52,7 @@ export async function faultyTests(root: string): Promise<FaultyTests> {
       watch: false,
       bail: 1,
       cache: false,
-      reporters: [{}],
+      reporters: [listener],
       pool: "threads",
       poolOptions: { threads: { minThreads: 1, maxThreads: 1 } },
       sequence: { sequencer: InGivenOrder },
@@ -55,28 +68,17 @@ export async function faultyTests(root: string): Promise<FaultyTests> {
       moduleGraph.invalidateModule(module);
   }
 
-  const nameOf = (module: TestModule): string => module.moduleId.slice(root.length + 1);
-
-  function killerOf(module: TestModule): string | null {
-    const [failed] = [...module.children.allTests("failed")] as TestCase[];
-    if (failed) return `${nameOf(module)}: ${failed.fullName}`;
-    return module.errors().length > 0 ? `${nameOf(module)} (does not load)` : null;
-  }
-
   return {
     async run(fault, files) {
-      [present, wasLoaded] = [fault, false];
+      [present, wasLoaded, killer, durations] = [fault, false, null, new Map()];
       if (fault) forget(fault.file);
       const specifications = files.map((file) => project.createSpecification(join(root, file)));
-      const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications);
+      const { unhandledErrors } = await vitest.runTestSpecifications(specifications);
       if (fault) forget(fault.file);
       if (fault && !wasLoaded) throw new Error(`no test loads ${fault.file}`);
-      return {
-        killer:
-          testModules.map(killerOf).find((killer) => killer !== null) ??
-          (unhandledErrors.length > 0 ? "an error that no test expects" : null),
-        durations: new Map(testModules.map((module) => [nameOf(module), module.diagnostic().duration])),
-      };
+      if (durations.size === 0) throw new Error("the tests do not load with it");
+      if (unhandledErrors.length > 0) killer ??= "an error that no test expects";
+      return { killer, durations };
     },
     close: () => vitest.close(),
   };
