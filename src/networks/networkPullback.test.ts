@@ -28,6 +28,14 @@ const branches: readonly (readonly [string, Branch<Labels>])[] = [
   ["with labels", { condition: labels }],
   ["without a condition", { condition: null }],
   ["with perturbed attention", { condition: labels, perturbation: { kind: "identity", layers: ["mid"] } }],
+  ["told another noise level", { condition: labels, told: [0.5, 1, 2, 0.1, 3] }],
+  [
+    "with noise on its condition",
+    {
+      condition: [0, 1, 2, 0, 1],
+      conditionNoise: { keep: 0.8, amount: 0.5, rescale: 0.5, seeds: [1, 2, 3, 4, 5], stream: 7 },
+    },
+  ],
   [
     "with masks that are drawn",
     { condition: null, perturbation: { kind: "random-mask", layers: "all", p: 0.5, seed: 3 } },

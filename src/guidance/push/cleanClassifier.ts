@@ -63,8 +63,9 @@ export const cleanClassifierMethod = pushMethod({
     "a label, a classifier trained on clean samples, and (through=denoiser) a network that can be differentiated",
   cost: "1 gradient of the classifier and 1 through the network, about 3 evaluations; through=gaussian: the classifier's alone",
   adds: { networks: 0, gradients: 2 },
-  when: "Where no classifier of noised samples exists. Below the middle of the noise: a prediction from much noise is a blur that clean classifiers never saw.",
-  published: "1 to 10 (universal guidance, ImageNet 256, with 10 turns a step)",
+  when: "Where no classifier of noised samples exists. It also finds what fools its classifier: judge samples by another one. through=gaussian is cheaper, and breaks images at scales that through=denoiser bears.",
+  published:
+    "no one value: from 2 (CLIP on ImageNet 256) to 400 (segmentation maps), with 2 to 10 turns a step (universal guidance)",
   source: "Bansal et al. 2023, arXiv:2302.07121; Chung et al. 2022, arXiv:2209.14687",
   space: "any",
   strength: "scale",
