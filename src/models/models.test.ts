@@ -91,6 +91,24 @@ describe("sampling a model", () => {
     await expect(unknown).rejects.toThrow('no class "shoe"; its classes are 0 0, 1 1, 2 2');
   });
 
+  test("offers smaller sizes and what its tokens receive: windows and self-attention guidance work from the text alone", async () => {
+    const { resized } = model.resources;
+    expect({ side: resized!.side, multiple: resized!.multiple }).toEqual({ side: 8, multiple: 1 });
+    expect(resized!.to(5).shape).toEqual([1, 5, 5]);
+    for (const guidance of ["swg:1", "swg:1,where=overlaps", "sag:1", "cfg:2+sag:1"]) {
+      const cost = guidance.startsWith("cfg") ? 3 : 2;
+      const { x, evaluations } = await sampleAll(model, { seeds: [0, 1], guidance, label: 0 });
+      expect(evaluations).toEqual({ networks: 4 * cost, gradients: 0 });
+      expect(x).not.toBeAllClose((await sampleAll(model, { seeds: [0, 1], label: 0 })).x, { abs: 1e-3 });
+    }
+    const tree = await openModel(runtime, "tree");
+    await expect(sampleAll(tree, { seeds: [0], guidance: "swg:1" })).rejects.toThrow(
+      /this one's size is fixed/,
+    );
+    await expect(sampleAll(tree, { seeds: [0], guidance: "sag:1" })).rejects.toThrow(/needs self-attention/);
+    await tree.dispose();
+  });
+
   test("yields every step, and ends when the signal says so", async () => {
     const abort = new AbortController();
     const indices: number[] = [];
