@@ -153,8 +153,7 @@ export const samplers = {
   ipndm: entry(ipndm, {
     name: "ipndm",
     description: "iPNDM (Zhang & Chen 2022): PNDM that starts with steps of lower order; 1 evaluation a step",
-    source:
-      "Zhang & Chen 2022 (arXiv:2204.13902), section 3 and appendix; PNDM: Liu et al. 2022 (arXiv:2202.09778)",
+    source: "Zhang & Chen 2022 (arXiv:2204.13902), which names it; PNDM: Liu et al. 2022 (arXiv:2202.09778)",
     order: 2,
     stochastic: false,
     renoises: false,
@@ -200,7 +199,7 @@ export const samplers = {
   tcd: entry(tcd, {
     name: "tcd",
     description: "TCD's stochastic sampling, for networks distilled along the trajectory (Zheng et al. 2024)",
-    source: "Zheng et al. 2024 (arXiv:2402.19159), Algorithm 3",
+    source: "Zheng et al. 2024 (arXiv:2402.19159), strategic stochastic sampling",
     order: 0,
     stochastic: true,
     renoises: true,

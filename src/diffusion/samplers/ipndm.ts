@@ -19,7 +19,7 @@ export interface IpndmOptions extends SamplerOptions {
  * spaced. `lms` integrates over the real grid (known as "ipndm_v" where this one is "ipndm").
  *
  * Cost: 1 evaluation a step. Its last step, to 0, does not end at the last prediction.
- * Source: Zhang & Chen 2022 (arXiv:2204.13902), section 3 and appendix; PNDM: Liu et al. 2022 (arXiv:2202.09778).
+ * Source: Zhang & Chen 2022 (arXiv:2204.13902), which names it; PNDM: Liu et al. 2022 (arXiv:2202.09778).
  */
 export async function* ipndm(
   denoise: Evaluate,

@@ -53,6 +53,7 @@ function evaluationsText({ evaluations }: Sampler): string {
 }
 
 function remarksOf({
+  order,
   renoises,
   shiftsMean,
   visitsGrid,
@@ -61,6 +62,9 @@ function remarksOf({
   stochastic,
 }: Sampler): string[] {
   return [
+    ...(order === 0
+      ? ["for networks that predict the end of the path: converges to no denoiser's data"]
+      : []),
     ...(renoises ? ["takes CFG++"] : []),
     ...(shiftsMean ? ["takes classifier guidance with form=mean-shift"] : []),
     ...(visitsGrid === false ? ["steps of its own between the grid's ends"] : []),

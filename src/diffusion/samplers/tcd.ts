@@ -21,7 +21,7 @@ export interface TcdOptions extends TimestepOptions {
  * not come to follow the data, however many the steps.
  *
  * Cost: 1 evaluation a step. Draws options.noise on every step that does not end at 0, unless eta is 0.
- * Source: Zheng et al. 2024 (arXiv:2402.19159), Algorithm 3.
+ * Source: Zheng et al. 2024 (arXiv:2402.19159), strategic stochastic sampling.
  */
 export async function* tcd(
   denoise: Evaluate,
