@@ -9,7 +9,6 @@ import { karras } from "../sigmas.ts";
 import { euler } from "./euler.ts";
 import { lms } from "./lms.ts";
 import { slope } from "./sampler.ts";
-import type { Step } from "./sampler.ts";
 
 const x = scale(20, seededNoise([3, 4, 5], 0, [3, 2], "float64"));
 const mixture = gaussianMixture({
@@ -35,7 +34,7 @@ async function states(denoise: Evaluate, start: Tensor, options: object): Promis
   for (;;) {
     const { done, value } = await run.next();
     if (done) return [...seen, value.data[0]];
-    seen.push((value as Step).x.data[0]);
+    seen.push((value).x.data[0]);
   }
 }
 
