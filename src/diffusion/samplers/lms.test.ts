@@ -34,7 +34,7 @@ async function states(denoise: Evaluate, start: Tensor, options: object): Promis
   for (;;) {
     const { done, value } = await run.next();
     if (done) return [...seen, value.data[0]];
-    seen.push((value).x.data[0]);
+    seen.push(value.x.data[0]);
   }
 }
 
