@@ -1,3 +1,4 @@
+import type { Tensor } from "../../base/tensor.ts";
 import type { Combine, Pair } from "../guidance.ts";
 import { combineMethod, spaceOption } from "../method.ts";
 import { type Space, convertAt } from "../spaces.ts";
@@ -6,9 +7,10 @@ import { dot, perRow } from "../perRow.ts";
 
 /**
  * "paper": weight 1 is off, in the first steps too; "diffusers": the first steps have velocity 0 at every weight, and the weak
- * prediction is always asked for.
+ * prediction is always asked for; "comfyui": s is found in `space`, which is eps there, and scales predictions of x0, and no step
+ * has velocity 0.
  */
-export type CfgZeroStarForm = "paper" | "diffusers";
+export type CfgZeroStarForm = "paper" | "diffusers" | "comfyui";
 
 export interface CfgZeroStarOptions {
   /** Steps in which the predicted velocity is 0, so that x does not move. 0 is none. */
@@ -29,20 +31,38 @@ export interface CfgZeroStarOptions {
 export function cfgZeroStar({ zeroSteps, form = "paper", space = "velocity" }: CfgZeroStarOptions): Combine {
   return {
     method: "cfg-zero",
-    offAtOne: form === "paper",
+    offAtOne: form !== "diffusers",
     combine(pair, state) {
+      if (form === "comfyui") return { denoised: scaledInX0(pair, space), state };
       const { to, from } = convertAt(space, pair.x, pair.sigma);
       const inSpace: Pair = { ...pair, strong: to(pair.strong), weak: to(pair.weak) };
       const guided = perRow(inSpace, ({ strong, weak, weight }) => {
         if (pair.step < zeroSteps) return new Float64Array(strong.length);
         if (weight === 1) return strong;
-        const s = dot(strong, weak) / (dot(weak, weak) + 1e-8);
-        return strong.map((c, i) => s * weak[i] + weight * (c - s * weak[i]));
+        return awayFrom(bestSize(strong, weak), strong, weak, weight);
       });
       return { denoised: from(guided), state };
     },
   };
 }
+
+/** ComfyUI's form: s of predictions in `space`, on predictions of x0. */
+function scaledInX0(pair: Pair, space: Space): Tensor {
+  const { to } = convertAt(space, pair.x, pair.sigma);
+  const sizes: number[] = [];
+  perRow({ ...pair, strong: to(pair.strong), weak: to(pair.weak) }, ({ strong, weak }) => {
+    sizes.push(bestSize(strong, weak));
+    return strong;
+  });
+  return perRow(pair, ({ row, strong, weak, weight }) => awayFrom(sizes[row], strong, weak, weight));
+}
+
+const bestSize = (strong: Float64Array, weak: Float64Array): number =>
+  dot(strong, weak) / (dot(weak, weak) + 1e-8);
+
+/** s weak + w*(strong - s weak) */
+const awayFrom = (s: number, strong: Float64Array, weak: Float64Array, weight: number): Float64Array =>
+  strong.map((c, i) => s * weak[i] + weight * (c - s * weak[i]));
 
 export const cfgZeroStarMethod = combineMethod({
   name: "cfg-zero",
@@ -71,10 +91,11 @@ export const cfgZeroStarMethod = combineMethod({
       values: wholeNumber,
     },
     form: {
-      meaning: "whether weight 1 is off in the first steps too: the paper's; diffusers' has velocity 0 there",
-      unit: "one of paper, diffusers",
+      meaning:
+        "paper; diffusers, whose first steps have velocity 0 at weight 1 too; or comfyui, which finds s in the space and scales x0 by it, without first steps of velocity 0 (it has space=eps)",
+      unit: "one of paper, diffusers, comfyui",
       default: "paper" as const,
-      values: choice("paper", "diffusers"),
+      values: choice("paper", "diffusers", "comfyui"),
     },
     space: spaceOption("velocity", "what is scaled; the paper's is the flow's velocity"),
   },

@@ -127,6 +127,20 @@ export const rows: Readonly<Record<string, readonly Row[]>> = {
   cfgpp: [combined("cfgpp:$", { on: 0.6 })],
   "cfg-zero": [
     combined("cfg-zero:$,zeroSteps=0", { near: 1e-7 }),
+    combined("cfg-zero:$,form=diffusers", {
+      near: 1e-7,
+      skip: {
+        off: "its first step has velocity 0 at every weight",
+        continuity: "its first step has velocity 0 at every weight",
+        identity: "its first step has velocity 0, whatever is predicted",
+      },
+    }),
+    combined("cfg-zero:$,form=comfyui", {
+      near: 1e-7,
+      skip: {
+        space: "it finds its factor in one space and uses it in another: see combine/",
+      },
+    }),
     combined("cfg-zero:$", {
       near: 1e-7,
       skip: {
