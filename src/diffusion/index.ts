@@ -87,6 +87,8 @@ export { uniPc } from "./samplers/uniPc.ts";
 export type { Sampler, SamplerName, SamplerOption } from "./samplers/index.ts";
 export { samplerByName, samplers } from "./samplers/index.ts";
 export type { Noise, NoiseSpan, Sample, SamplerOptions, Step } from "./samplers/sampler.ts";
+export type { Schedule, ScheduleRange } from "./schedules.ts";
+export { parseSchedule, scheduledSigmas, schedules } from "./schedules.ts";
 export type { ConfigOf, SchedulerClass, SchedulerConfig } from "./schedulers/config.ts";
 export { schedulerClasses } from "./schedulers/config.ts";
 export type { Call, PlanRequest, SchedulerPlan } from "./schedulers/plan.ts";

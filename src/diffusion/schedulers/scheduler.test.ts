@@ -27,6 +27,22 @@ describe("a plan", () => {
     }
   });
 
+  test("keeps its table in float32, as the classes do", () => {
+    for (const name of schedulerClasses) {
+      const { table } = of(name).plan({ steps: 11 });
+      expect(table, name).toEqual(table && table.map(Math.fround));
+    }
+  });
+
+  test("of LCM and TCD chooses from the part of the grid that strength leaves, rounded down", () => {
+    // numpy: 20 i - 1 for i = 27, ..., 1 at entries floor(j 27/4).
+    for (const name of ["LCMScheduler", "TCDScheduler"])
+      expect(of(name).plan({ steps: 4, strength: 0.55 }).timesteps).toEqual([539, 419, 279, 139]);
+    expect(of("LCMScheduler").plan({ timesteps: [900, 500, 300, 100, 50], strength: 0.5 }).timesteps).toEqual(
+      [100, 50],
+    );
+  });
+
   test("takes options of the sampler over the config's, and the sampler refuses those that it does not have", async () => {
     const scheduler = of("DDPMScheduler");
     expect(scheduler.plan({ steps: 3, samplerOptions: { variance: "large" } }).samplerOptions).toMatchObject({

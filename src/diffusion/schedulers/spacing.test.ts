@@ -66,6 +66,11 @@ test("trailing has one entry more, -1, for 62 numbers of steps up to 1000", () =
     expect(spacedTimesteps({ spacing: "trailing", steps, count: 1000 }).slice(-1)).toEqual([-1]);
 });
 
+test("trailing counts down by its first gap as numpy does, which decides halves", () => {
+  // numpy: np.arange(999, 0, -999 / 996).round()[498] is 499; 999 - 498 (999 / 996) rounds to 500.
+  expect(spacedTimesteps({ spacing: "trailing", steps: 996, count: 999 })[498]).toBe(498);
+});
+
 test("a cut at the noisy end moves the start, not the gap of trailing", () => {
   const cut = { steps: 5, count: 1000, last: 900 };
   expect(spacedTimestepsAboveLowest({ ...cut, spacing: "trailing" })).toEqual([899, 699, 499, 299, 99]);
