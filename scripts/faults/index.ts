@@ -1,3 +1,4 @@
+import { conditionFaults } from "./conditions.ts";
 import type { Fault } from "./fault.ts";
 import { guidanceFaults } from "./guidance.ts";
 import { samplerFaults } from "./samplers.ts";
@@ -6,6 +7,7 @@ import { randomFaults, scheduleFaults } from "./schedules.ts";
 /** Every fault that the script seeds. */
 export const faults: readonly Fault[] = [
   ...guidanceFaults,
+  ...conditionFaults,
   ...samplerFaults,
   ...scheduleFaults,
   ...randomFaults,

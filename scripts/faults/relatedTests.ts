@@ -3,7 +3,11 @@ import { dirname, join, relative } from "node:path";
 
 /** Where tests are looked for: what the faults are about, and nothing that trains, writes pages or opens a browser. */
 const FOLDERS = ["src/base", "src/diffusion", "src/guidance"];
-const MORE = ["tests/guiderFixtures.test.ts"];
+const MORE = [
+  "tests/guiderFixtures.test.ts",
+  "src/networks/toldAndNoise.test.ts",
+  "src/graph/perturb/embedding.test.ts",
+];
 
 /** The test files that import a file, directly or not, those that stand nearest first. Paths are relative to the root. */
 export function relatedTests(root: string, file: string): string[] {
