@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { philox, seededNoise } from "../../base/philox.ts";
 import type { Tensor } from "../../base/tensor.ts";
-import { tensor } from "../../base/tensor.ts";
+import { map, scale, tensor } from "../../base/tensor.ts";
 import type { Evaluate } from "../denoiser.ts";
 import { last } from "../last.ts";
 import { gaussian } from "../oracles/gaussian.ts";
@@ -115,6 +115,29 @@ export function samplerCases(sampler: Sampler): void {
       const { mean, std } = await lawOf(sampler, denoise, point, sigmas);
       expect(mean).toBeAllClose(point, { abs: 1e-12 });
       expect(std).toBeAllClose(visitsGrid ? 0 : sigmas[sigmas.length - 2], { abs: 1e-12 });
+    });
+
+    // An adaptive step depends on absolute sizes; flow time, t = sigma/(1 + sigma), on the unit of sigma.
+    const isAdaptive = "rtol" in sampler.options;
+    test.runIf(!isAdaptive && sampler.name !== "flow-heun")(
+      "gives the same samples in another unit: data, start and noise levels times 3",
+      async () => {
+        const { sample } = await record(sampler, start());
+        const inUnits: Evaluate = (at, sigma) =>
+          Promise.resolve(scale(3, mixture.denoised(scale(1 / 3, at), sigma / 3)));
+        const larger = sigmas.map((sigma) => 3 * sigma);
+        const got = await last(sampler.run(inUnits, scale(3, start()), larger, { noise }));
+        expect(scale(1 / 3, got)).toBeAllClose(sample, { abs: 1e-10 });
+      },
+    );
+
+    test.runIf(!isAdaptive)("moves its samples where data and start are moved", async () => {
+      const { sample } = await record(sampler, start());
+      const shift = (x: Tensor, by: number): Tensor => map((value) => value + by, x);
+      const moved: Evaluate = (at, sigma) =>
+        Promise.resolve(shift(mixture.denoised(shift(at, -2), sigma), 2));
+      const got = await last(sampler.run(moved, shift(start(), 2), sigmas, { noise }));
+      expect(shift(got, -2)).toBeAllClose(sample, { abs: 1e-10 });
     });
 
     test("does not write to what it was given", async () => {
@@ -286,6 +309,25 @@ function stochasticCases(sampler: Sampler, noises: number): void {
     });
     const steps = [0, 1, 2, 3, 4, 5];
     expect(drawn).toEqual(noises === 2 ? steps.flatMap((i) => [i, i + 0.5]) : steps);
+  });
+
+  test("asks for noise between two levels of the step that it is for, the lower one last", async () => {
+    const spans: { index: number; from: number; to: number }[] = [];
+    await record(sampler, start(), sigmas, (index, shape, span) => {
+      spans.push({ index, from: span.from, to: span.to });
+      return noise(index, shape, span);
+    });
+    expect(spans.length).toBeGreaterThan(0);
+    for (const { index, from, to } of spans) {
+      expect(from).toBeLessThanOrEqual(sigmas[index] * (1 + 1e-12));
+      expect(to).toBeLessThan(from);
+      expect(to).toBeGreaterThanOrEqual(sigmas[index + 1] * (1 - 1e-12));
+    }
+    // A Brownian path is asked for the whole of every step.
+    for (let i = 0; i + 2 < sigmas.length; i++) {
+      const ends = spans.filter(({ index }) => index === i).map(({ to }) => to);
+      expect(Math.min(...ends)).toBeAllClose(sigmas[i + 1], { rel: 1e-12 });
+    }
   });
 
   test("says what to pass where it is given no noise", async () => {
