@@ -1,19 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { philox } from "../base/philox.ts";
-import { type Tensor, concatRows, map, tensor } from "../base/tensor.ts";
+import { map, tensor } from "../base/tensor.ts";
 import type { Denoiser, Labels } from "../diffusion/denoiser.ts";
 import { mixtureClassifier, mixtureDenoiser } from "../diffusion/oracles/classes.ts";
 import { gaussianMixture } from "../diffusion/oracles/mixture.ts";
 import { samplers } from "../diffusion/samplers/index.ts";
 import { karras } from "../diffusion/sigmas.ts";
-import { recording } from "../testing/recording.ts";
 import { buildGuidance } from "./build.ts";
 import { type WayPoint, effectiveWeight } from "./effectiveWeight.ts";
 import { compose } from "./guidance.ts";
-import { remembering } from "./remembering.ts";
 import type { GuidanceResources } from "./resources.ts";
-import { scaleStrength } from "./strength.ts";
-import { formatGuidance, parseGuidance } from "./spec.ts";
 
 const classes = [
   gaussianMixture({ means: [[0.5, 0], [1.5, 1]], stds: [0.1, 0.3] }), // prettier-ignore
@@ -155,59 +151,4 @@ test("guidance of the sampler's mean has none", async () => {
   await expect(effectiveWeight({ denoiser, condition, guidance }, points)).rejects.toThrow(
     /moves the mean of the sampler's steps and not the prediction/,
   );
-});
-
-describe("a remembering denoiser", () => {
-  test("gives what the other gives, and computes each prediction once", async () => {
-    const [inner, x] = [recording(denoiser), points[3].x];
-    const outer = remembering(inner);
-    const labels = condition;
-    const want = await denoiser.denoise(x, 1, [{ condition: labels }, { condition: null }]);
-    expect(await outer.denoise(x, 1, [{ condition: labels }])).toEqual([want[0]]);
-    expect(await outer.denoise(x, 1, [{ condition: null }, { condition: labels }])).toEqual([
-      want[1],
-      want[0],
-    ]);
-    expect(inner.calls).toEqual([[{ condition: labels }], [{ condition: null }]]);
-  });
-
-  test("tells another noise level and another sample apart", async () => {
-    const outer = remembering(denoiser);
-    const at = async (x: Tensor, sigma: number) =>
-      (await outer.denoise(x, sigma, [{ condition: null }]))[0].data;
-    const x = points[3].x;
-    const one = await at(x, 1);
-    expect(await at(x, 2)).not.toEqual(one);
-    expect(await at(concatRows([x]), 1)).toEqual(one);
-    expect(await at(points[4].x, 1)).not.toEqual(one);
-  });
-});
-
-describe("scaled strengths", () => {
-  const scaled = (spec: string, factor: number): string | null => {
-    const found = scaleStrength(parseGuidance(spec), factor);
-    return found && formatGuidance(found);
-  };
-
-  test("move their distance from off: weights from 1, scales from 0, lambda from 0", () => {
-    expect(scaled("cfg:3", 0.5)).toBe("cfg:2");
-    expect(scaled("pag:3", 2)).toBe("pag:6");
-    expect(scaled("cfg:3+pag:3+rescale:0.7", 2)).toBe("cfg:5+pag:6+rescale:0.7");
-    expect(scaled("cfgpp:0.6", 0.5)).toBe("cfgpp:0.3");
-    expect(scaled("classifier:1", 3)).toBe("classifier:3");
-    expect(scaled("apg:3,eta=0.5", 2)).toBe("apg:5,eta=0.5");
-    expect(scaled("cfg:2", 0)).toBe("cfg:1");
-  });
-
-  test("of schedules too, and are numbers of four digits", () => {
-    expect(scaled("cfg:linear(4)", 2)).toBe("cfg:linear(7)");
-    expect(scaled("cfg:steps(1|2|4)", 2)).toBe("cfg:steps(1|3|7)");
-    expect(scaled("pag:beta(3|2|2)", 1 / 3)).toBe("pag:beta(1|2|2)");
-    expect(scaled("cfg:2", 1 / 3)).toBe("cfg:1.333");
-  });
-
-  test("corrections alone have none", () => {
-    expect(scaled("none", 2)).toBeNull();
-    expect(scaled("momentum:0.5+threshold", 2)).toBeNull();
-  });
 });
