@@ -9,7 +9,13 @@ import { standInModel } from "./standIn.ts";
 
 const labels: Labels = [3, 1];
 
-function asked(spec: string, { sigma = 1, step = 0, condition = labels } = {}) {
+interface Setting {
+  readonly sigma?: number;
+  readonly step?: number;
+  readonly condition?: Labels | null;
+}
+
+function asked(spec: string, { sigma = 1, step = 0, condition = labels }: Setting = {}) {
   const { denoiser, resources } = standInModel(parseGuidance(spec));
   const x = { data: new Float32Array(0), shape: [2, 1] };
   const guidance = buildGuidance(spec, resources);
