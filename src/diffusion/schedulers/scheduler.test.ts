@@ -34,6 +34,27 @@ describe("a plan", () => {
     }
   });
 
+  test("tells fractional times in float32 where the class keeps them so", () => {
+    for (const name of [
+      "LMSDiscreteScheduler",
+      "EulerDiscreteScheduler",
+      "EulerAncestralDiscreteScheduler",
+      "HeunDiscreteScheduler",
+    ]) {
+      const { timesteps } = of(name).plan({ steps: 8 });
+      expect(timesteps).toEqual(timesteps.map(Math.fround));
+      expect(timesteps.some((t) => !Number.isInteger(t))).toBe(true);
+    }
+    // On a cosine schedule of 250 timesteps the curve's last time is 1 but for float64's last digits.
+    const keys = {
+      use_exponential_sigmas: true,
+      beta_schedule: "squaredcos_cap_v2",
+      steps_offset: 1,
+      timestep_spacing: "leading",
+    };
+    expect(of("EulerDiscreteScheduler", keys).plan({ steps: 2 }).timesteps[1]).toBe(1);
+  });
+
   test("of LCM and TCD chooses from the part of the grid that strength leaves, rounded down", () => {
     // numpy: 20 i - 1 for i = 27, ..., 1 at entries floor(j 27/4).
     for (const name of ["LCMScheduler", "TCDScheduler"])

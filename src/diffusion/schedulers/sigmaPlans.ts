@@ -10,6 +10,7 @@ import type { CurveKeys } from "./curves.ts";
 import { curveOf, interpolated, onCurve, timesOf } from "./curves.ts";
 import type { Call, PlanRequest, SchedulerPlan } from "./plan.ts";
 import { checkRequest, stepsOf } from "./plan.ts";
+import { roundHalfEven } from "../sigmas.ts";
 import { linspace, spacedTimesteps } from "./spacing.ts";
 
 type SigmaConfig = ConfigOf<
@@ -135,9 +136,10 @@ function singleCalls(
   samplerOptions: Readonly<Record<string, unknown>>,
 ): SchedulerPlan {
   const table = [...sigmas, end].map(Math.fround);
-  const calls = times.map((timestep, i) => ({ timestep, sigma: table[i] }));
+  const timesteps = times.map(Math.fround);
+  const calls = timesteps.map((timestep, i) => ({ timestep, sigma: table[i] }));
   return {
-    timesteps: times,
+    timesteps,
     table,
     initNoiseSigma: initNoiseSigma(config, table),
     calls,
@@ -158,7 +160,8 @@ function doubleCalls(
   const levels = [...sigmas, end].map(Math.fround);
   const known = levelsOf(config);
   const rounds = "use_karras_sigmas" in config && config.use_karras_sigmas && sampler.startsWith("dpm2");
-  const told = rounds ? times.map(Math.round) : times;
+  // Heun keeps its times in float32, the others in float64.
+  const told = rounds ? times.map(roundHalfEven) : second === "end" ? times.map(Math.fround) : times;
   const calls = told.flatMap((timestep, i): Call[] => {
     const begin = { timestep, sigma: levels[i], step: i };
     if (i === told.length - 1) return [begin];
