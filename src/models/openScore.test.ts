@@ -51,6 +51,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await model.dispose();
+  await runtime.dispose();
   await rm(folder, { recursive: true });
 });
 
