@@ -4,6 +4,30 @@ import { type Fault, faultsOf } from "./fault.ts";
 const core: readonly Fault[] = faultsOf(
   "src/guidance",
   [
+    "combine/extrapolate.ts",
+    "weak[i] + w * (strong.data[i] - weak[i])",
+    "strong.data[i] + w * (weak[i] - strong.data[i])",
+    "strong and weak swapped",
+  ],
+  [
+    "combine/extrapolate.ts",
+    "weightOfRow(weight, row) !== 1",
+    "weightOfRow(weight, 0) !== 1",
+    "rows are off where the first one is",
+  ],
+  [
+    "combine/extrapolate.ts",
+    "[weightOfRow(active[0].weight, row), active[0]",
+    "[weightOfRow(active[0].weight, 0), active[0]",
+    "weights by row ignored where predictions meet by extrapolation",
+  ],
+  [
+    "combine/extrapolate.ts",
+    "weightOfRow(weight, row) - 1, denoised.data",
+    "weightOfRow(weight, row), denoised.data",
+    "weights of several terms off by one",
+  ],
+  [
     "weight.ts",
     'if (typeof weight === "number") return weight;',
     'if (typeof weight === "number") return weight + 1;',
@@ -14,24 +38,6 @@ const core: readonly Fault[] = faultsOf(
     'typeof weight === "number" ? weight : weight[row]',
     'typeof weight === "number" ? weight : weight[0]',
     "weights by row: everyone has the first one's",
-  ],
-  [
-    "combine/extrapolate.ts",
-    "weak + weight * (s - weak)",
-    "s + weight * (weak - s)",
-    "strong and weak swapped",
-  ],
-  [
-    "combine/extrapolate.ts",
-    "if (weight === 1) return strong;",
-    "if (weight === 1) return weaks[0].denoised;",
-    "off is the weak prediction",
-  ],
-  [
-    "combine/extrapolate.ts",
-    "const w = weight[Math.floor(i / size)];",
-    "const w = weight[0];",
-    "weights by row ignored where predictions meet by extrapolation",
   ],
   ["memory.ts", "isFirst = entered !== current;", "isFirst = true;", "momentum advanced per evaluation"],
   [
@@ -197,6 +203,32 @@ const methods: readonly Fault[] = [
   ...faultsOf(
     "src/guidance/weak",
     [
+      "perturbedAttention.ts",
+      "weight: weightOfScale(scale, form, company)",
+      'weight: weightOfScale(scale, "diffusers", company)',
+      "PAG's scale is diffusers'",
+    ],
+    [
+      "smoothedEnergy.ts",
+      "weight: weightOfScale(scale, form, company)",
+      'weight: weightOfScale(scale, "diffusers", company)',
+      "SEG's scale is diffusers'",
+    ],
+    [
+      "skipLayers.ts",
+      "weight: weightOfScale(scale, form, company)",
+      'weight: weightOfScale(scale, "diffusers", company)',
+      "SLG's scale is diffusers'",
+    ],
+    ["beside.ts", "return weightOf(scale, 0);", "return weightOf(scale);", "a scale taken for a weight"],
+    ["beside.ts", "value === 0 ? 1 : value", "value", "diffusers' scale of 0 is the weak prediction"],
+    [
+      "beside.ts",
+      'if (form !== "paper" || !methods.includes("cfg"))',
+      'if (form !== "paper")',
+      "SEG compares unconditional predictions without CFG too",
+    ],
+    [
       "condition.ts",
       "weak: () => ({ condition: null })",
       "weak: ({ condition }) => ({ condition })",
@@ -223,21 +255,9 @@ const methods: readonly Fault[] = [
     ],
     [
       "perturbedAttention.ts",
-      "weight: weightOf(scale, 0)",
-      "weight: weightOf(scale)",
-      "PAG's scale taken for a weight",
-    ],
-    [
-      "perturbedAttention.ts",
       "weight: scale + 1, interval",
       "weight: scale, interval",
       "PAG's scale taken for a weight, in the library's function",
-    ],
-    [
-      "smoothedEnergy.ts",
-      "weight: weightOf(scale, 0)",
-      "weight: weightOf(scale)",
-      "SEG's scale taken for a weight",
     ],
     [
       "smoothedEnergy.ts",
@@ -245,19 +265,7 @@ const methods: readonly Fault[] = [
       'kind: "blur-queries", layers, sigma: Infinity',
       "SEG's blur is always the mean",
     ],
-    [
-      "beside.ts",
-      'if (form === "strong" || !methods.includes("cfg"))',
-      'if (form === "strong")',
-      "SEG compares unconditional predictions without CFG too",
-    ],
     ["beside.ts", "({ ...strong, condition: null })", "strong", "SEG beside CFG keeps the condition"],
-    [
-      "skipLayers.ts",
-      "weight: weightOf(scale, 0)",
-      "weight: weightOf(scale)",
-      "SLG's scale taken for a weight",
-    ],
     [
       "spatiotemporal.ts",
       'mode === "residual" ? "skip-block" : "identity"',
