@@ -13,6 +13,7 @@ import { faults } from "./faults/index.ts";
 import type { Fault } from "./faults/fault.ts";
 import { relatedTests } from "./faults/relatedTests.ts";
 import { TestProcess } from "./faults/testProcess.ts";
+import { withoutFaults } from "./faults/withoutFaults.ts";
 import { testRatio } from "./faults/testRatio.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -22,7 +23,10 @@ async function main(): Promise<number> {
     options: { only: { type: "string", default: "" }, jobs: { type: "string", default: "2" } },
   });
   const chosen = faults.filter(({ file, why }) => `${file} ${why}`.includes(values.only));
-  const misfits = chosen.flatMap(misfit);
+  const misfits = [
+    ...chosen.flatMap(misfit),
+    ...withoutFaults(root, faults).map((file) => `${file}: a method or a sampler without a fault`),
+  ];
   for (const one of misfits) console.error(one);
   if (misfits.length > 0 || chosen.length === 0) return 2;
 

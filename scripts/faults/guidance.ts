@@ -487,6 +487,20 @@ const methods: readonly Fault[] = [
   ...faultsOf(
     "src/guidance/push",
     [
+      "cleanClassifier.ts",
+      "classifier.logProbabilityGradient(x0, condition)",
+      "classifier.logProbabilityGradient(at.x, condition)",
+      "a clean classifier is shown the noisy sample",
+    ],
+    ["score.ts", "score.gradient(x0)", "score.gradient(at.x)", "a score is shown the noisy sample"],
+    [
+      "throughDenoiser.ts",
+      "return at.pullback(outer);",
+      "return outer;",
+      "the gradient does not go through the denoiser",
+    ],
+    ["throughDenoiser.ts", "1 / (1 + at.sigma * at.sigma)", "1 / (1 + at.sigma)", "J of data of variance 1"],
+    [
       "classifier.ts",
       "return classifier.logProbabilityGradient(x, sigma, condition);",
       "const g = await classifier.logProbabilityGradient(x, sigma, condition);\n      return { ...g, data: g.data.map((value) => -value) };",

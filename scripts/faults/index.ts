@@ -2,7 +2,7 @@ import { conditionFaults } from "./conditions.ts";
 import type { Fault } from "./fault.ts";
 import { guidanceFaults } from "./guidance.ts";
 import { samplerFaults } from "./samplers.ts";
-import { randomFaults, scheduleFaults } from "./schedules.ts";
+import { randomFaults, scheduleFaults, schedulerFaults } from "./schedules.ts";
 
 /** Every fault that the script seeds. */
 export const faults: readonly Fault[] = [
@@ -10,5 +10,6 @@ export const faults: readonly Fault[] = [
   ...conditionFaults,
   ...samplerFaults,
   ...scheduleFaults,
+  ...schedulerFaults,
   ...randomFaults,
 ];

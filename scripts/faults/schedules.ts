@@ -160,3 +160,113 @@ export const randomFaults: readonly Fault[] = faultsOf(
     "CUDA's element and call swapped",
   ],
 );
+
+/** What a scheduler's config becomes. */
+export const schedulerFaults: readonly Fault[] = [
+  ...faultsOf(
+    "src/diffusion",
+    [
+      "flowSigmas.ts",
+      "(shift * t) / (1 + (shift - 1) * t)",
+      "t / (1 + (shift - 1) * t)",
+      "a flow's shift towards the data",
+    ],
+    [
+      "flowSigmas.ts",
+      "(1 - terminal) / (1 - times[times.length - 1])",
+      "terminal / times[times.length - 1]",
+      "times stretched from 0 in place of 1",
+    ],
+    [
+      "flowSigmas.ts",
+      'kind === "linear" ? mu : Math.exp(mu)',
+      "Math.exp(mu)",
+      "a linear shift taken for an exponential one",
+    ],
+    [
+      "flowSigmas.ts",
+      "(tokens - baseTokens)) / (maxTokens - baseTokens)",
+      "tokens) / (maxTokens - baseTokens)",
+      "the shift of a number of tokens",
+    ],
+    [
+      "likelihood/likelihood.ts",
+      "value + prior[row]",
+      "value - prior[row]",
+      "sign of the prior in a likelihood",
+    ],
+    [
+      "likelihood/likelihood.ts",
+      "-value / (d * Math.LN2) - Math.log2(binWidth)",
+      "-value / Math.LN2 - Math.log2(binWidth)",
+      "bits of all dimensions together",
+    ],
+  ),
+  ...faultsOf(
+    "src/diffusion/schedulers",
+    [
+      "spacing.ts",
+      "(steps - 1 - i) * gap + offset",
+      "(steps - i) * gap + offset",
+      "leading timesteps off by one",
+    ],
+    [
+      "spacing.ts",
+      "Math.floor(last / (steps + 1))",
+      "Math.floor(last / steps)",
+      "the gap of the classes that leave out the lowest",
+    ],
+    [
+      "spacing.ts",
+      "roundHalfEven(from + i * step) - 1",
+      "roundHalfEven(from + i * step)",
+      "trailing timesteps off by one",
+    ],
+    ["spacing.ts", "(last - first) / (n - 1)", "(last - first) / n", "linspace off by one"],
+    [
+      "curves.ts",
+      "if (config.use_karras_sigmas) return",
+      "if (config.use_exponential_sigmas) return",
+      "another curve than the config's",
+    ],
+    ["curves.ts", "karras({ ...range, rho })", "karras({ ...range })", "the config's rho ignored"],
+    [
+      "curves.ts",
+      "table[i] + (t - i) * (table[i + 1] - table[i])",
+      "table[i] + (t - i) * (table[i] - table[i + 1])",
+      "interpolation the wrong way",
+    ],
+    [
+      "betaTable.ts",
+      'case "squaredcos_cap_v2":\n      return { kind: "cosine", count, zeroSnr };',
+      'case "squaredcos_cap_v2":\n      return { kind: "laplace", count, zeroSnr };',
+      "another schedule than the config's",
+    ],
+    ["betaTable.ts", "2 ** -24", "2 ** -20", "the last abar of zero terminal SNR"],
+    [
+      "flowPlans.ts",
+      "[1, Math.fround(shiftTime(1 / count, shift))]",
+      "[1, Math.fround(1 / count)]",
+      "the smallest time not shifted first",
+    ],
+    [
+      "flowPlans.ts",
+      "isDynamic ? dynamicShift(config.time_shift_type, mu!) : shift",
+      "shift",
+      "dynamic shift ignored",
+    ],
+    ["edmPlans.ts", "Math.sqrt(max * max + 1)", "max", "the start's deviation of EDM's classes"],
+    [
+      "edmPlans.ts",
+      "Math.sin((Math.PI * (1 - i / steps)) / 2) ** 2",
+      "Math.sin((Math.PI * (1 - i / steps)) / 2)",
+      "iPNDM's shares",
+    ],
+    [
+      "sigmaPlans.ts",
+      'epsilon: "eps", v_prediction: "v"',
+      'epsilon: "v", v_prediction: "eps"',
+      "what Euler keeps under churn",
+    ],
+  ),
+];

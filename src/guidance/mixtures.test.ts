@@ -45,10 +45,23 @@ function guided(classes: readonly Mixture[], spec: string, count: number) {
  * `edges` are noise levels where the guided prediction jumps: a Heun step across a jump would be of order 1, so each
  * edge gets a step of its own, too short to matter.
  */
-async function ends(
+function ends(
   classes: readonly Mixture[],
   spec: string,
   edges: readonly number[] = [],
+): Promise<Float64Array> {
+  const key = `${classes.map(({ components }) => JSON.stringify(components)).join()} ${spec}`;
+  const known = made.get(key) ?? computeEnds(classes, spec, edges);
+  made.set(key, known);
+  return known;
+}
+
+const made = new Map<string, Promise<Float64Array>>();
+
+async function computeEnds(
+  classes: readonly Mixture[],
+  spec: string,
+  edges: readonly number[],
 ): Promise<Float64Array> {
   const count = 401;
   const starts = Float64Array.from({ length: count }, (_, i) => 80 * normalQuantile((i + 0.5) / count));
@@ -90,8 +103,13 @@ test("the starting quantiles are those of a normal law", () => {
 describe("G1: two classes of one Gaussian each", () => {
   test.each([
     { spec: "cfg:1", mean: 0.99375, sd: 0.49991, skew: 0, q05: 0.1719, q50: 0.9938, q95: 1.8156 },
+    { spec: "cfg:1.5", mean: 1.18367, sd: 0.40199, skew: 0.389, q05: 0.5777, q50: 1.1545, q95: 1.8907 },
     { spec: "cfg:2", mean: 1.31561, sd: 0.35821, skew: 0.531, q05: 0.7935, q50: 1.2801, q95: 1.9597 },
     { spec: "cfg:3", mean: 1.51323, sd: 0.31292, skew: 0.637, q05: 1.0681, q50: 1.4765, q95: 2.084 },
+    { spec: "cfg:5", mean: 1.79726, sd: 0.2719, skew: 0.68, q05: 1.4128, q50: 1.7642, q95: 2.2947 },
+    { spec: "cfg:7.5", mean: 2.06177, sd: 0.24792, skew: 0.665, q05: 1.7087, q50: 2.0329, q95: 2.5135 },
+    // The same law by the exact classifier.
+    { spec: "classifier:3", mean: 1.51323, sd: 0.31292, skew: 0.637, q05: 1.0681, q50: 1.4765, q95: 2.084 },
   ])("$spec ends with mean $mean and spread $sd", async ({ spec, mean, sd, skew, q05, q50, q95 }) => {
     const values = await ends(G1, spec);
     const got = summary(values);
@@ -108,14 +126,77 @@ describe("G1: two classes of one Gaussian each", () => {
 
 describe("G2: a class of two modes, of which guidance away from the other class drops the inner one", () => {
   test.each([
+    { spec: "cfg:1", mean: 0.99431, sd: 0.50987, outer: 0.4951 },
+    { spec: "cfg:1.5", mean: 1.17113, sd: 0.46145, outer: 0.6501 },
     { spec: "cfg:2", mean: 1.32815, sd: 0.37793, outer: 0.8008 },
     { spec: "cfg:3", mean: 1.52416, sd: 0.15732, outer: 0.978 },
+    { spec: "cfg:5", mean: 1.61944, sd: 0.06474, outer: 1 },
+    { spec: "cfg:7.5", mean: 1.6817, sd: 0.05535, outer: 1 },
+    { spec: "cfg:7.5,interval=0.28..1.61", edges: [0.28, 1.61], mean: 1.5232, sd: 0.0619, outer: 1 },
     { spec: "cfg:3,interval=0.28..1.61", edges: [0.28, 1.61], mean: 1.2483, sd: 0.399, outer: 0.7313 },
     { spec: "cfg:3,interval=0.5..2", edges: [0.5, 2], mean: 1.3138, sd: 0.3597, outer: 0.8005 },
   ])("$spec puts $outer of the samples at the outer mode", async ({ spec, edges, mean, sd, outer }) => {
     const got = summary(await ends(G2, spec, edges));
     expect([got.mean, got.sd]).toBeAllClose([mean, sd], { abs: 1e-3 });
     expect(got.outer).toBeAllClose(outer, { abs: 1 / 401 });
+  });
+});
+
+// Chidambaram et al. 2024 (arXiv:2409.13074), Theorem 2, for half N(1, 1) and half N(-1, 1); their s is the weight minus 1.
+describe("the larger the weight, the surer a sample lies on its side, and beyond sqrt(s)", () => {
+  const G3 = [gaussianMixture({ means: [1], stds: [1] }), gaussianMixture({ means: [-1], stds: [1] })];
+
+  test.each([
+    { s: 0, mean: 0.9875, sd: 0.9998, beyond: 0.838 },
+    { s: 1, mean: 1.5936, sd: 0.7595, beyond: 0.778 },
+    { s: 3, mean: 2.3191, sd: 0.5903, beyond: 0.844 },
+    { s: 7, mean: 3.2114, sd: 0.4926, beyond: 0.889 },
+    { s: 15, mean: 4.3692, sd: 0.4344, beyond: 0.885 },
+  ])("s $s: mean $mean, $beyond beyond sqrt(s)", async ({ s, mean, sd, beyond }) => {
+    const values = await ends(G3, `cfg:${1 + s}`);
+    const got = summary(values);
+    expect([got.mean, got.sd]).toBeAllClose([mean, sd], { abs: 2e-3 });
+    expect(values.filter((value) => value >= Math.sqrt(s)).length / 401).toBeAllClose(beyond, {
+      abs: 2 / 401,
+    });
+    // 1 - e^-Omega(s^2) of them are on the right side.
+    if (s >= 3) expect(values[0]).toBeGreaterThan(0);
+  });
+});
+
+describe("what tilts a density is not what guidance samples", () => {
+  /** Mean and spread of the density proportional to p_c^w p_u^(1-w), by quadrature. */
+  function tilted(classes: readonly Mixture[], w: number): [number, number] {
+    const [strong, ...others] = classes;
+    const moments = [0, 0, 0];
+    for (let x = -8; x <= 8; x += 1 / 512) {
+      const at = tensor(Float64Array.of(x), [1, 1]);
+      const c = strong.logDensity(at, 0)[0];
+      const all = [c, ...others.map((other) => other.logDensity(at, 0)[0])];
+      const most = Math.max(...all);
+      const u = most + Math.log(all.reduce((sum, one) => sum + Math.exp(one - most), 0) / all.length);
+      const density = Math.exp(w * c + (1 - w) * u);
+      for (const k of [0, 1, 2]) moments[k] += density * x ** k;
+    }
+    const mean = moments[1] / moments[0];
+    return [mean, Math.sqrt(moments[2] / moments[0] - mean ** 2)];
+  }
+
+  test.each([
+    { w: 1, mean: 1, sd: 0.5 },
+    { w: 1.5, mean: 1.02291, sd: 0.47863 },
+    { w: 2, mean: 1.03552, sd: 0.46829 },
+    { w: 3, mean: 1.05115, sd: 0.45674 },
+    { w: 5, mean: 1.06968, sd: 0.44446 },
+    { w: 7.5, mean: 1.0845, sd: 0.43548 },
+  ])("G1, weight $w: tilted to mean $mean, guided further", async ({ w, mean, sd }) => {
+    const got = tilted(G1, w);
+    expect(got).toBeAllClose([mean, sd], { abs: 1e-5 });
+    if (w > 1) {
+      const guidedTo = summary(await ends(G1, `cfg:${w}`));
+      expect(guidedTo.mean).toBeGreaterThan(got[0] + 0.1);
+      expect(guidedTo.sd).toBeLessThan(got[1]);
+    }
   });
 });
 
