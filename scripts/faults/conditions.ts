@@ -18,8 +18,8 @@ export const conditionFaults: readonly Fault[] = [
     ],
     [
       "change/conditionAnnealing.ts",
-      "gamma === 1 || branch.condition === null",
-      "branch.condition === null",
+      "low: Math.max(interval.low, sigmaOf(tau1))",
+      "low: interval.low",
       "CADS changes what it is to leave alone",
     ],
     ["change/conditionAnnealing.ts", "rescale: mix", "rescale: 1", "CADS's mix ignored"],

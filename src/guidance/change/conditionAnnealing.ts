@@ -52,8 +52,8 @@ export function cads<C>({ interval = everywhere, noisy, ...options }: CadsOption
     method: "cads",
     interval: { ...interval, low: Math.max(interval.low, sigmaOf(tau1)) },
     change(branch, { sigma, seeds, step }) {
+      if (branch.condition === null) return branch;
       const gamma = annealing(sigma, options);
-      if (gamma === 1 || branch.condition === null) return branch;
       return noisy(branch, {
         keep: Math.sqrt(gamma),
         amount: noise * Math.sqrt(1 - gamma),
