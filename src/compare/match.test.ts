@@ -50,6 +50,16 @@ describe("a factor for a weight", () => {
     expect(await solve(of((k) => Math.tanh(k)), 0.5)).toBeAllClose(Math.atanh(0.5), { abs: 3e-4 }); // prettier-ignore
   });
 
+  test("of a linear function takes three values", async () => {
+    let values = 0;
+    const f = (k: number): Promise<number> => {
+      values++;
+      return Promise.resolve(0.3 + 0.4 * k);
+    };
+    expect(await solve(f, 2)).toBeAllClose(4.25, { abs: 1e-9 });
+    expect(values).toBe(3);
+  });
+
   test("is the smallest of several", async () => {
     const hump = (k: number): number => 4 * k * (2 - k);
     expect(await solve(of(hump), 3)).toBeAllClose(0.5, { abs: 1e-4 });

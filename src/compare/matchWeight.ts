@@ -79,17 +79,22 @@ const round = (value: number): string => String(Number(value.toPrecision(4)));
 const FACTORS = [0, 0.25, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 32, 64];
 
 /**
- * The smallest factor at which f is `wanted`, by bisection between the first two of FACTORS that have it between them, to 1e-4
- * of the larger of 1 and `wanted`; else the least and greatest value that f took.
+ * A factor at which f is `wanted`, to 1e-4 of the larger of 1 and `wanted`: where the line through factors 0 and 1 says, for most
+ * methods are linear, or else the smallest, by bisection between the first two of FACTORS that have it between them; if there is
+ * none, the least and greatest value that f took.
  */
 export async function solve(
   f: (factor: number) => Promise<number>,
   wanted: number,
 ): Promise<number | { readonly low: number; readonly high: number }> {
   const close = 1e-4 * Math.max(1, Math.abs(wanted));
+  const [zero, one] = [await f(0), await f(1)];
+  const line = (wanted - zero) / (one - zero);
+  if (line >= 0 && line <= FACTORS.at(-1)! && Math.abs((await f(line)) - wanted) <= close) return line;
+
   const values: number[] = [];
   for (const [i, factor] of FACTORS.entries()) {
-    const value = await f(factor);
+    const value = factor === 0 ? zero : factor === 1 ? one : await f(factor);
     if (Math.abs(value - wanted) <= close) return factor;
     values.push(value);
     if (i === 0 || value < wanted === values[i - 1] < wanted) continue;
