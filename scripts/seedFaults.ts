@@ -12,6 +12,7 @@ import { parseArgs } from "node:util";
 import { faults } from "./faults/index.ts";
 import type { Fault } from "./faults/fault.ts";
 import { relatedTests } from "./faults/relatedTests.ts";
+import type { Reply } from "./faults/child.ts";
 import { TestProcess } from "./faults/testProcess.ts";
 import { withoutFaults } from "./faults/withoutFaults.ts";
 import { testRatio } from "./faults/testRatio.ts";
@@ -40,27 +41,18 @@ async function main(): Promise<number> {
 
 async function seed(chosen: readonly Fault[], workers: readonly TestProcess[]): Promise<number> {
   const start = performance.now();
-  const related = new Map(chosen.map(({ file }) => [file, relatedTests(root, file)]));
-  const durations = await soundTests(workers, [...new Set([...related.values()].flat())]);
-  console.log(`${durations.size} files of tests pass without a fault (${seconds(start)} s)`);
-
-  // Own test first, then the quickest.
-  const ordered = (file: string): string[] => {
-    const own = file.replace(/\.ts$/, ".test.ts");
-    const time = (test: string): number => (test === own ? -1 : durations.get(test)!);
-    const sound = related.get(file)!.filter((test) => durations.has(test));
-    return sound.sort((a, b) => time(a) - time(b));
-  };
   const survivors: Fault[] = [];
+  const sound = new Map<string, boolean>();
   const queue = [...chosen];
   await Promise.all(
     workers.map(async (worker) => {
       for (let fault = queue.shift(); fault; fault = queue.shift()) {
-        const { killer, error } = await worker.run({ fault, files: ordered(fault.file) });
+        const { killer, error } = await tried(worker, fault, sound);
         // What cannot be tried counts as alive: the list is to be put right.
-        if (typeof killer !== "string") survivors.push(fault);
+        const isKilled = typeof killer === "string";
+        if (!isKilled) survivors.push(fault);
         console.log(
-          `${typeof killer === "string" ? "killed" : "SURVIVES"}  ${fault.file}: ${fault.why}\n          ${error ?? killer ?? "by no test"}`,
+          `${isKilled ? "killed" : "SURVIVES"}  ${fault.file}: ${fault.why}\n          ${error ?? killer ?? "by no test"}`,
         );
       }
     }),
@@ -72,6 +64,20 @@ async function seed(chosen: readonly Fault[], workers: readonly TestProcess[]): 
   for (const { folder, tests, source } of ratios())
     console.log(`${folder}: ${tests} lines of test, ${source} of source: ${(tests / source).toFixed(2)}`);
   return survivors.length === 0 ? 0 : 1;
+}
+
+/** What kills the fault, by files of tests that pass without it; `sound` says of which that is known. */
+async function tried(worker: TestProcess, fault: Fault, sound: Map<string, boolean>): Promise<Reply> {
+  for (;;) {
+    const files = relatedTests(root, fault.file).filter((file) => sound.get(file) !== false);
+    const reply = await worker.run({ fault, files });
+    const file = files.find((one) => reply.killer?.startsWith(one));
+    if (file === undefined || sound.get(file)) return reply;
+    const { killer } = await worker.run({ fault: null, files: [file] });
+    sound.set(file, killer === null);
+    if (killer === null) return reply;
+    console.error(`left out, for it fails without a fault: ${killer ?? file}`);
+  }
 }
 
 const seconds = (start: number): string => ((performance.now() - start) / 1000).toFixed(0);
@@ -89,26 +95,6 @@ function misfit({ file, find, replace, why }: Fault): string[] {
   const count = readFileSync(join(root, file), "utf8").split(find).length - 1;
   if (count !== 1) return [`${file}, ${why}: "${find}" occurs ${count} times, wanted once`];
   return find === replace ? [`${file}, ${why}: changes nothing`] : [];
-}
-
-/** How long each file of tests takes, in ms. One that fails is left out: it would kill every fault. */
-async function soundTests(
-  workers: readonly TestProcess[],
-  files: readonly string[],
-): Promise<Map<string, number>> {
-  const durations = new Map<string, number>();
-  const queue = [...files];
-  await Promise.all(
-    workers.map(async (worker) => {
-      for (let file = queue.shift(); file; file = queue.shift()) {
-        const reply = await worker.run({ fault: null, files: [file] });
-        if (reply.error !== undefined) throw new Error(`${file}: ${reply.error}`);
-        if (reply.killer !== null) console.error(`left out, for it fails without a fault: ${reply.killer}`);
-        else for (const [name, ms] of reply.durations ?? []) durations.set(name, ms);
-      }
-    }),
-  );
-  return durations;
 }
 
 try {

@@ -11,7 +11,6 @@ export interface Order {
 
 export interface Reply {
   readonly killer?: string | null;
-  readonly durations?: readonly (readonly [string, number])[];
   readonly error?: string;
 }
 
@@ -20,7 +19,7 @@ try {
   const tests = await faultyTests(fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, ""));
   process.on("message", ({ fault, files }: Order) => {
     tests.run(fault, files).then(
-      ({ killer, durations }) => process.send!({ killer, durations: [...durations] } satisfies Reply),
+      (killer) => process.send!({ killer } satisfies Reply),
       (error: unknown) => process.send!({ error: String(error) } satisfies Reply),
     );
   });

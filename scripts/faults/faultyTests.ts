@@ -3,12 +3,8 @@ import type { Plugin } from "vite";
 import { type Reporter, type TestModule, type TestSpecification, createVitest } from "vitest/node";
 import type { Fault } from "./fault.ts";
 
-/** The first test that failed, and what each file took. */
-export interface Verdict {
-  /** null: none failed. */
-  readonly killer: string | null;
-  readonly durations: ReadonlyMap<string, number>;
-}
+/** The first test that failed; null: none did. */
+export type Verdict = string | null;
 
 export interface FaultyTests {
   /**
@@ -24,7 +20,7 @@ export async function faultyTests(root: string): Promise<FaultyTests> {
   let present: Fault | null = null;
   let wasLoaded = false;
   let killer: string | null = null;
-  let durations = new Map<string, number>();
+  let ended = 0;
   const nameOf = (module: TestModule): string => module.moduleId.slice(root.length + 1);
   // Vitest's own results keep those of files that a run did not come to.
   const listener: Reporter = {
@@ -32,7 +28,7 @@ export async function faultyTests(root: string): Promise<FaultyTests> {
       if (test.result().state === "failed") killer ??= `${nameOf(test.module)}: ${test.fullName}`;
     },
     onTestModuleEnd(module) {
-      durations.set(nameOf(module), module.diagnostic().duration);
+      ended++;
       if (module.errors().length > 0) killer ??= `${nameOf(module)} (does not load)`;
     },
   };
@@ -70,15 +66,15 @@ export async function faultyTests(root: string): Promise<FaultyTests> {
 
   return {
     async run(fault, files) {
-      [present, wasLoaded, killer, durations] = [fault, false, null, new Map()];
+      [present, wasLoaded, killer, ended] = [fault, false, null, 0];
       if (fault) forget(fault.file);
       const specifications = files.map((file) => project.createSpecification(join(root, file)));
       const { unhandledErrors } = await vitest.runTestSpecifications(specifications);
       if (fault) forget(fault.file);
       if (fault && !wasLoaded) throw new Error(`no test loads ${fault.file}`);
-      if (durations.size === 0) throw new Error("the tests do not load with it");
+      if (ended === 0) throw new Error("the tests do not load with it");
       if (unhandledErrors.length > 0) killer ??= "an error that no test expects";
-      return { killer, durations };
+      return killer;
     },
     close: () => vitest.close(),
   };

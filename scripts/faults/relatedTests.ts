@@ -9,11 +9,18 @@ const MORE = [
   "src/graph/perturb/embedding.test.ts",
 ];
 
-/** The test files that import a file, directly or not, those that stand nearest first. Paths are relative to the root. */
+/**
+ * The test files that import a file, directly or not: its own test first, then those that import it over the fewest files, then the
+ * nearest in the folders. Paths are relative to the root.
+ */
 export function relatedTests(root: string, file: string): string[] {
   const tests = [...FOLDERS.flatMap((folder) => testFiles(root, folder)), ...MORE];
-  const related = tests.filter((test) => reachable(root, test).has(file));
-  return related.sort((a, b) => distance(a, file) - distance(b, file) || a.localeCompare(b));
+  const ranked = tests.flatMap((test) => {
+    const steps = stepsBetween(root, test, file);
+    return steps === null ? [] : [{ test, rank: [steps, distance(test, file)] }];
+  });
+  ranked.sort((a, b) => a.rank[0] - b.rank[0] || a.rank[1] - b.rank[1] || a.test.localeCompare(b.test));
+  return ranked.map(({ test }) => test);
 }
 
 function testFiles(root: string, folder: string): string[] {
@@ -24,23 +31,27 @@ function testFiles(root: string, folder: string): string[] {
   });
 }
 
-/** Own test, same folder, folders in between, tests of whole runs. */
+/** How many folders lie between. */
 function distance(test: string, file: string): number {
-  if (test === file.replace(/\.ts$/, ".test.ts")) return 0;
   const [from, to] = [dirname(test).split("/"), dirname(file).split("/")];
   let shared = 0;
   while (shared < Math.min(from.length, to.length) && from[shared] === to[shared]) shared++;
-  return 1 + from.length + to.length - 2 * shared;
+  return from.length + to.length - 2 * shared;
 }
 
 const seen = new Map<string, readonly string[]>();
 
-/** All files that a file imports, directly or not. */
-function reachable(root: string, file: string, found = new Set<string>()): Set<string> {
-  if (found.has(file)) return found;
-  found.add(file);
-  for (const imported of importsOf(root, file)) reachable(root, imported, found);
-  return found;
+/** Over how many imports a file comes to another; 0 for its own test, null where it does not. */
+function stepsBetween(root: string, from: string, to: string): number | null {
+  if (from === to.replace(/\.ts$/, ".test.ts")) return 0;
+  const found = new Set([from]);
+  for (let here = [from], steps = 1; here.length > 0; steps++) {
+    here = here
+      .flatMap((file) => importsOf(root, file))
+      .filter((file) => !found.has(file) && found.add(file));
+    if (found.has(to)) return steps;
+  }
+  return null;
 }
 
 function importsOf(root: string, file: string): readonly string[] {
