@@ -53,7 +53,7 @@ function formsMarkdown({ forms }: MethodPage): (string | string[])[] {
   if (forms === null) return [];
   return [
     "## How implementations differ",
-    `\`form\` is ${forms.meaning}.`,
+    `\`form\`: ${forms.meaning}.`,
     [
       row(["form", "formula"]),
       row(["---", "---"]),

@@ -71,9 +71,10 @@ export const cfgZeroStarMethod = combineMethod({
   formula:
     "s = <strong, weak>/(|weak|^2 + 1e-8); v = s*weak + weight*(strong - s*weak); v = 0 while step < zeroSteps",
   formulaWith: ({ form }) =>
-    form === "diffusers"
-      ? "s and v as form=paper has them; v = 0 while step < zeroSteps also at weight 1"
-      : undefined,
+    ({
+      diffusers: "s and v as form=paper has them; v = 0 while step < zeroSteps also at weight 1",
+      comfyui: "s as form=paper has it; D = s*weak + weight*(strong - s*weak) on x0",
+    })[String(form)],
   needs: "what the weak method needs",
   cost: "nothing beside the weak method",
   adds: { networks: 0, gradients: 0 },
