@@ -49,6 +49,7 @@ export const samplers = {
     order: 1,
     stochastic: false,
     renoises: true,
+    shiftsMean: true,
     evaluations: (steps) => steps,
     countsTimesteps: true,
     options: {

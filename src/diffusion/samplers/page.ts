@@ -66,7 +66,9 @@ function remarksOf({
       ? ["for networks that predict the end of the path: converges to no denoiser's data"]
       : []),
     ...(renoises ? ["takes CFG++"] : []),
-    ...(shiftsMean ? ["takes classifier guidance with form=mean-shift"] : []),
+    ...(shiftsMean
+      ? [`takes classifier guidance with form=mean-shift${stochastic ? "" : ", if its eta is above 0"}`]
+      : []),
     ...(visitsGrid === false ? ["steps of its own between the grid's ends"] : []),
     ...(endsAtPrediction === false ? ["does not end at its last prediction"] : []),
     ...(stochastic && noises !== undefined && noises > 1 ? [`${noises} noises a step`] : []),
