@@ -1,7 +1,7 @@
 /**
  * Seeds faults in guidance, samplers, schedules and noise, one at a time, and sees that a test fails for each. Prints what killed it, the
  * kill rate, and the lines of test per line of source. Exits 1 where a fault survives, 2 where the list does not fit the source.
- * No file is written: tests load the changed code. Run: npm run faults -- [--only PART] [--jobs 2]
+ * No file is written: tests load the changed code. Run: npm run faults -- [--only PART] [--from 0] [--jobs 2]
  *
  * A fault whose tests take more than 3 minutes hangs them: that counts as killed, by the clock.
  */
@@ -21,9 +21,15 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
-    options: { only: { type: "string", default: "" }, jobs: { type: "string", default: "2" } },
+    options: {
+      only: { type: "string", default: "" },
+      from: { type: "string", default: "0" },
+      jobs: { type: "string", default: "2" },
+    },
   });
-  const chosen = faults.filter(({ file, why }) => `${file} ${why}`.includes(values.only));
+  const chosen = faults
+    .filter(({ file, why }) => `${file} ${why}`.includes(values.only))
+    .slice(Number(values.from));
   const misfits = [
     ...chosen.flatMap(misfit),
     ...withoutFaults(root, faults).map((file) => `${file}: a method or a sampler without a fault`),
@@ -42,12 +48,12 @@ async function main(): Promise<number> {
 async function seed(chosen: readonly Fault[], workers: readonly TestProcess[]): Promise<number> {
   const start = performance.now();
   const survivors: Fault[] = [];
-  const sound = new Map<string, boolean>();
+  const known: Known = { sound: new Map(), took: new Map() };
   const queue = [...chosen];
   await Promise.all(
     workers.map(async (worker) => {
       for (let fault = queue.shift(); fault; fault = queue.shift()) {
-        const { killer, error } = await tried(worker, fault, sound);
+        const { killer, error } = await tried(worker, fault, known);
         // What cannot be tried counts as alive: the list is to be put right.
         const isKilled = typeof killer === "string";
         if (!isKilled) survivors.push(fault);
@@ -66,11 +72,23 @@ async function seed(chosen: readonly Fault[], workers: readonly TestProcess[]): 
   return survivors.length === 0 ? 0 : 1;
 }
 
-/** What kills the fault, by files of tests that pass without it; `sound` says of which that is known. */
-async function tried(worker: TestProcess, fault: Fault, sound: Map<string, boolean>): Promise<Reply> {
+/** What is known of files of tests. */
+interface Known {
+  /** Whether they pass without a fault. */
+  readonly sound: Map<string, boolean>;
+  /** How long they took at most, in ms. */
+  readonly took: Map<string, number>;
+}
+
+/** What kills the fault, by tests that pass without it: its own test first, then the quickest. */
+async function tried(worker: TestProcess, fault: Fault, { sound, took }: Known): Promise<Reply> {
+  const time = (file: string): number =>
+    file === fault.file.replace(/\.ts$/, ".test.ts") ? -1 : (took.get(file) ?? 0);
   for (;;) {
     const files = relatedTests(root, fault.file).filter((file) => sound.get(file) !== false);
+    files.sort((a, b) => time(a) - time(b));
     const reply = await worker.run({ fault, files });
+    for (const [name, ms] of reply.took ?? []) took.set(name, Math.max(ms, took.get(name) ?? 0));
     const file = files.find((one) => reply.killer?.startsWith(one));
     if (file === undefined || sound.get(file)) return reply;
     const { killer } = await worker.run({ fault: null, files: [file] });

@@ -1,7 +1,7 @@
 /** Runs tests with faults for the process that started it: see testProcess.ts. */
 import { fileURLToPath } from "node:url";
 import type { Fault } from "./fault.ts";
-import { faultyTests } from "./faultyTests.ts";
+import { type Verdict, faultyTests } from "./faultyTests.ts";
 
 /** What it is told: which fault, or null for the code as it is; and the tests to run, in order. */
 export interface Order {
@@ -11,6 +11,7 @@ export interface Order {
 
 export interface Reply {
   readonly killer?: string | null;
+  readonly took?: Verdict["took"];
   readonly error?: string;
 }
 
@@ -19,7 +20,7 @@ try {
   const tests = await faultyTests(fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, ""));
   process.on("message", ({ fault, files }: Order) => {
     tests.run(fault, files).then(
-      (killer) => process.send!({ killer } satisfies Reply),
+      (verdict) => process.send!(verdict satisfies Reply),
       (error: unknown) => process.send!({ error: String(error) } satisfies Reply),
     );
   });

@@ -3,8 +3,11 @@ import type { Plugin } from "vite";
 import { type Reporter, type TestModule, type TestSpecification, createVitest } from "vitest/node";
 import type { Fault } from "./fault.ts";
 
-/** The first test that failed; null: none did. */
-export type Verdict = string | null;
+/** The first test that failed (null: none did), and how long each file took, in ms. */
+export interface Verdict {
+  readonly killer: string | null;
+  readonly took: readonly (readonly [file: string, ms: number])[];
+}
 
 export interface FaultyTests {
   /**
@@ -20,7 +23,7 @@ export async function faultyTests(root: string): Promise<FaultyTests> {
   let present: Fault | null = null;
   let wasLoaded = false;
   let killer: string | null = null;
-  let ended = 0;
+  let took: [string, number][] = [];
   const nameOf = (module: TestModule): string => module.moduleId.slice(root.length + 1);
   // Vitest's own results keep those of files that a run did not come to.
   const listener: Reporter = {
@@ -28,7 +31,7 @@ export async function faultyTests(root: string): Promise<FaultyTests> {
       if (test.result().state === "failed") killer ??= `${nameOf(test.module)}: ${test.fullName}`;
     },
     onTestModuleEnd(module) {
-      ended++;
+      took.push([nameOf(module), module.diagnostic().duration]);
       if (module.errors().length > 0) killer ??= `${nameOf(module)} (does not load)`;
     },
   };
@@ -66,15 +69,15 @@ export async function faultyTests(root: string): Promise<FaultyTests> {
 
   return {
     async run(fault, files) {
-      [present, wasLoaded, killer, ended] = [fault, false, null, 0];
+      [present, wasLoaded, killer, took] = [fault, false, null, []];
       if (fault) forget(fault.file);
       const specifications = files.map((file) => project.createSpecification(join(root, file)));
       const { unhandledErrors } = await vitest.runTestSpecifications(specifications);
       if (fault) forget(fault.file);
       if (fault && !wasLoaded) throw new Error(`no test loads ${fault.file}`);
-      if (ended === 0) throw new Error("the tests do not load with it");
+      if (took.length === 0) throw new Error("the tests do not load with it");
       if (unhandledErrors.length > 0) killer ??= "an error that no test expects";
-      return killer;
+      return { killer, took };
     },
     close: () => vitest.close(),
   };
