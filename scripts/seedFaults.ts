@@ -104,7 +104,11 @@ function ratios() {
   return [
     testRatio(root, "src/diffusion/samplers"),
     testRatio(root, "src/diffusion/schedulers"),
-    testRatio(root, "src/guidance", ["tests/guiderFixtures.test.ts", "tests/guiderParts.ts"]),
+    testRatio(root, "src/guidance", [
+      "tests/guiderFixtures.test.ts",
+      "tests/guiderParts.ts",
+      "src/testing/guidanceModel.ts",
+    ]),
   ];
 }
 

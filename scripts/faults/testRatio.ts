@@ -9,8 +9,8 @@ export interface Ratio {
 }
 
 /**
- * Counts lines that are not blank: of `*.test.ts` and `*.cases.ts` in the folder and of tests elsewhere that are about it, and of the
- * rest of the folder.
+ * Counts lines that are neither blank nor comments: of `*.test.ts` and `*.cases.ts` in the folder and of files elsewhere that are tests of
+ * it, and of the rest of the folder.
  */
 export function testRatio(root: string, folder: string, elsewhere: readonly string[] = []): Ratio {
   const files = readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
@@ -26,4 +26,8 @@ export function testRatio(root: string, folder: string, elsewhere: readonly stri
   };
 }
 
-const linesOf = (text: string): number => text.split("\n").filter((line) => line.trim() !== "").length;
+const linesOf = (text: string): number =>
+  text
+    .replace(/\/\*[^]*?\*\//g, "")
+    .split("\n")
+    .filter((line) => line.trim() !== "" && !line.trim().startsWith("//")).length;
