@@ -4,6 +4,9 @@ import { tensor } from "../../base/tensor.ts";
 import type { FloatArray, Tensor } from "../../base/tensor.ts";
 import { philox } from "../../base/philox.ts";
 import { combineSteps, golden, pairOf } from "../../testing/pairs.ts";
+import type { Denoiser } from "../../diffusion/denoiser.ts";
+import { buildGuidance } from "../build.ts";
+import { guide } from "../guide.ts";
 import type { Combine, Pair } from "../guidance.ts";
 import { adaptive } from "./adaptive.ts";
 import { apgMix } from "./apgMix.ts";
@@ -187,6 +190,22 @@ describe("adaptive", () => {
     const [first, second, third] = combineSteps(combine, [aligned, pairOf({ step: 1 }), pairOf({ step: 2 })]);
     expect(first).toBeAllClose(cfgOf(aligned), { abs: 1e-14 });
     for (const later of [second, third]) expect(later.data).toEqual(golden.strong.data);
+  });
+
+  test("asks for the weak prediction in the step in which the last row is found done, and not any more; a new run asks again", async () => {
+    const asked: number[] = [];
+    const denoiser: Denoiser = {
+      shape: [1, 2, 2],
+      denoise: async (_x, _sigma, branches) => {
+        asked.push(branches.length);
+        return branches.map(({ condition }) => (condition === null ? aligned.weak : golden.strong));
+      },
+    };
+    const spec = "adaptive:3,threshold=0.99,space=x0";
+    const { evaluate, evaluations } = guide(denoiser, [0], buildGuidance(spec, { conditional: true }));
+    for (const step of [0, 0, 1, 2, 2, 0]) await evaluate(golden.strong, 1, step);
+    expect(asked).toEqual([2, 2, 1, 1, 1, 2]);
+    expect(evaluations).toEqual({ networks: 9, gradients: 0 });
   });
 
   test("is finished once every row is done", () => {
