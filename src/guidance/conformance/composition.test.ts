@@ -147,6 +147,24 @@ describe("corrections", () => {
   });
 });
 
+test("only one method puts back its noise: two are refused, with both names", () => {
+  expect(() => guidedModel("cfgpp:0.5+pag:1~cfgpp")).toThrow(
+    "only one method of a guidance can put back its noise, got cfgpp, cfgpp: leave one out",
+  );
+});
+
+test("the noise that one puts back stays with it beside others and through corrections", async () => {
+  for (const spec of [
+    "cfgpp:0.5",
+    "pag:2+cfgpp:0.5",
+    "cfgpp:0.5+rescale:0.7",
+    "cfgpp:0.5+classifier:1,base=condition",
+  ]) {
+    const [{ renoise }] = (await evaluateAll(spec, [at])).predictions;
+    expect(Array.from(renoise!.data), spec).toEqual(await valuesOf("cfg:0"));
+  }
+});
+
 describe("what is asked for", () => {
   test("each denoiser is called once an evaluation, and equal branches are asked once", async () => {
     const model = guidanceModel();
