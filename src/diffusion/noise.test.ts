@@ -47,3 +47,19 @@ test("brownian: two steps' noises add up to the whole step's, from the same star
   const [a, b] = [at(4, 1), at(1, 0.5)];
   expect(a.map((value, i) => value + b[i])).toBeAllClose(at(4, 0.5), { abs: 1e-6 });
 });
+
+test("no two noises of a run are alike: the start's, each step's, and a step's second one", () => {
+  for (const generator of generators) {
+    const { start, step } = noiseSource([3, 9], { generator });
+    const span = { from: 2, to: 1 };
+    const drawn = [
+      start([2, 4]),
+      step(0, [2, 4], span),
+      step(0, [2, 4], { ...span, part: 1 }),
+      step(1, [2, 4], span),
+      step(1, [2, 4], { ...span, part: 1 }),
+    ];
+    const rows = drawn.flatMap(({ data }) => [data.slice(0, 4), data.slice(4)]);
+    expect(new Set(rows.map((row) => row.join())).size, generator).toBe(10);
+  }
+});
