@@ -220,7 +220,13 @@ const methods: readonly Fault[] = [
       'weight: weightOfScale(scale, "diffusers", company)',
       "SLG's scale is diffusers'",
     ],
-    ["beside.ts", "return weightOf(scale, 0);", "return weightOf(scale);", "a scale taken for a weight"],
+    ["beside.ts", "beside = weightOf(scale, 0);", "beside = weightOf(scale);", "a scale taken for a weight"],
+    [
+      "beside.ts",
+      "if (cfgActs(sigma, step))",
+      "if (cfgActs(sigma, 0))",
+      "CFG acts where it does in the first step",
+    ],
     ["beside.ts", "value === 0 ? 1 : value", "value", "diffusers' scale of 0 is the weak prediction"],
     [
       "beside.ts",

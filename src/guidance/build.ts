@@ -1,11 +1,14 @@
 import { UsageError } from "../base/errors.ts";
 import { compose } from "./guidance.ts";
 import type { Base, Guidance, Part } from "./guidance.ts";
+import { type Interval, inInterval } from "./interval.ts";
 import type { CombineMethod, Company } from "./method.ts";
 import { methods } from "./methods.ts";
 import type { MethodSpec } from "./methods.ts";
 import type { GuidanceResources } from "./resources.ts";
+import { type WeightSpec, weightOf } from "./schedules.ts";
 import { completeSpec, formatGuidance, parseGuidance } from "./spec.ts";
+import { isOff, weightAt } from "./weight.ts";
 
 /**
  * The guidance that `spec` asks for (text as for `parseGuidance`, or specs), made from what the model offers; give it
@@ -18,8 +21,9 @@ export function buildGuidance<C>(
 ): Guidance<C> {
   const given = typeof spec === "string" ? parseGuidance(spec) : spec;
   const specs = given.map((one) => completeSpec({ ...one }));
+  const company = { methods: specs.map(({ method }) => method), cfgActs: whenCfgActs(specs) };
   const guidance = compose<C>(
-    specs.map((one) => partOf(one, resources, { methods: specs.map(({ method }) => method) })),
+    specs.map((one) => partOf(one, resources, company)),
     {
       label: formatGuidance(specs),
       base: resources.conditional ? undefined : "null",
@@ -28,6 +32,21 @@ export function buildGuidance<C>(
   );
   checkBase(specs, guidance.base, resources);
   return guidance;
+}
+
+function whenCfgActs(specs: readonly MethodSpec[]): Company["cfgActs"] {
+  const terms = specs
+    .filter(({ method }) => method === "cfg" || method === "negative")
+    .map(({ weight, interval }) => ({
+      weight: weightOf(weight as WeightSpec),
+      interval: interval as Interval,
+    }));
+  return (sigma, step) =>
+    terms.some(({ weight, interval }) => {
+      if (!inInterval(sigma, interval)) return false;
+      const rows = Array.isArray(weight) ? weight.length : 1;
+      return !isOff(weightAt(weight, sigma, step, rows));
+    });
 }
 
 function partOf<C>(

@@ -75,6 +75,8 @@ export interface About {
 export interface Company {
   /** Names of all methods of the guidance. */
   readonly methods: readonly string[];
+  /** Whether CFG acts at a noise level, in a step of the sampler; a negative condition counts as CFG. */
+  cfgActs(sigma: number, step: number): boolean;
 }
 
 /** How a worse prediction is made. */

@@ -4,7 +4,7 @@ import type { WeightSpec } from "./schedules.ts";
 import type { WeightSchedule } from "./weight.ts";
 
 const at = (spec: WeightSpec, sigma: number, off = 1): number =>
-  (weightOf(spec, off) as WeightSchedule).at(sigma, 0);
+  (weightOf(spec, off) as WeightSchedule).at(sigma, 0) as number;
 
 const shapes: readonly WeightSpec[] = [
   { kind: "linear", weight: 4 },

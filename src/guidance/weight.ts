@@ -2,8 +2,8 @@ import { UsageError } from "../base/errors.ts";
 
 /** How strong a method is at each noise level. */
 export interface WeightSchedule {
-  /** The weight at a noise level, in the sampler's step of that number (from 0). */
-  at(sigma: number, step: number): number;
+  /** The weight at a noise level, in the sampler's step of that number (from 0): one for all rows, or one a row. */
+  at(sigma: number, step: number): WeightNow;
 }
 
 /** w in weak + w*(strong - weak): one number, one for each row of the batch, or a function of the noise level. 1 is off. */
@@ -16,7 +16,7 @@ export type WeightNow = number | readonly number[];
 export function weightAt(weight: Weight, sigma: number, step: number, rows: number): WeightNow {
   if (typeof weight === "number") return weight;
   if ("at" in weight && typeof weight.at === "function" && !Array.isArray(weight))
-    return (weight as WeightSchedule).at(sigma, step);
+    return weightAt((weight as WeightSchedule).at(sigma, step), sigma, step, rows);
   const list = weight as readonly number[];
   if (list.length !== rows) {
     throw new UsageError(`${rows} samples take ${rows} weights, or one for all, got ${list.length}`);

@@ -48,6 +48,14 @@ test.each([
   expect(one(combine)).toBeAllClose(want, { abs: 1e-6 });
 });
 
+test("MAMBO-G beside a weak prediction of 0: CFG of it with alpha 0, else the strong one; 0 where both are", () => {
+  const strong = tensor(Float64Array.of(1, -2, 0, 0), [2, 2]);
+  const zeros = tensor(new Float64Array(4), [2, 2]);
+  const given = { strong, weak: zeros, x: zeros, weight: 3 };
+  expect(one(mambo({ alpha: 0, space: "x0" }), given)).toBeAllClose([3, -6, 0, 0], { abs: 0 });
+  expect(one(mambo({ alpha: 8, space: "x0" }), given)).toBeAllClose([1, -2, 0, 0], { abs: 0 });
+});
+
 describe("is extrapolation where its own idea is off", () => {
   const strong = random([3, 2, 4, 4], 0);
   const weak = random([3, 2, 4, 4], 1);

@@ -1,10 +1,11 @@
 import type { Combine } from "../guidance.ts";
-import { combineMethod, numberOption, spaceOption } from "../method.ts";
+import { combineMethod, spaceOption } from "../method.ts";
 import { type Space, convertAt } from "../spaces.ts";
+import { nonNegative } from "../values.ts";
 import { norm, perRow } from "../perRow.ts";
 
 export interface MamboOptions {
-  /** 0 is extrapolation; the larger, the more a large difference is damped. */
+  /** 0 is extrapolation; the larger, the more a large difference is damped. At least 0. */
   readonly alpha: number;
   /** What the norms are of. Default: velocity, as the paper's. */
   readonly space?: Space;
@@ -25,7 +26,8 @@ export function mambo({ alpha, space = "velocity" }: MamboOptions): Combine {
       const inSpace = { ...pair, strong: to(pair.strong), weak: to(pair.weak) };
       const guided = perRow(inSpace, ({ strong, weak, weight }) => {
         const ratio = norm(strong.map((s, i) => s - weak[i])) / norm(weak);
-        const damped = 1 + (weight - 1) * (Number.isNaN(ratio) ? 1 : Math.exp(-alpha * ratio));
+        // Infinite beside a weak prediction of 0, and no number where the strong one is 0 too.
+        const damped = 1 + (weight - 1) * (alpha === 0 || Number.isNaN(ratio) ? 1 : Math.exp(-alpha * ratio));
         return strong.map((s, i) => weak[i] + damped * (s - weak[i]));
       });
       return { denoised: from(guided), state };
@@ -48,7 +50,12 @@ export const mamboMethod = combineMethod({
   strength: "weight",
   off: 1,
   options: {
-    alpha: numberOption("damping by the relative size of the difference: 0 is off", 8),
+    alpha: {
+      meaning: "damping by the relative size of the difference: 0 is cfg",
+      unit: "none",
+      default: 8,
+      values: nonNegative,
+    },
     space: spaceOption("velocity", "what the norms are of; the paper's is what the network predicts"),
   },
   make: mambo,

@@ -14,9 +14,9 @@ const sigma = 0.8;
 const resources: GuidanceResources = { conditional: true, attention: ["mid.0"] };
 const network = toyDenoiser(0.5);
 
-const run = async (spec: string) => {
+const run = async (spec: string, step = 0) => {
   const guided = guide(network, labels, buildGuidance(spec, resources));
-  return { data: (await guided.evaluate(x, sigma)).data, evaluations: guided.evaluations };
+  return { data: (await guided.evaluate(x, sigma, step)).data, evaluations: guided.evaluations };
 };
 
 /** Conditional, unconditional and perturbed predictions; the toy makes every perturbation the same Gaussian. */
@@ -57,6 +57,32 @@ describe.each(["pag", "slg", "seg"])("%s in diffusers' form", (method) => {
     expect(got.evaluations).toEqual({ networks: 3, gradients: 0 });
   });
 
+  test("beside CFG that is off, by its weight or its interval, is p + k*(c - p) as alone", async () => {
+    const alone = await run(`${method}:2.8,form=diffusers`);
+    for (const cfg of ["cfg:1", "cfg:rows(1|1)", "cfg:4,interval=1..5", "cfg:steps(1|4)"])
+      expect(await run(`${cfg}+${method}:2.8,form=diffusers`), cfg).toEqual(alone);
+    // Where it acts again, so does its convention.
+    const beside = await run(`cfg:4+${method}:2.8,form=diffusers`);
+    for (const cfg of ["cfg:4,interval=0.5..5", "cfg:steps(4|1)", "cfg:rows(4|4)", "negative:4"])
+      expect(await run(`${cfg}+${method}:2.8,form=diffusers`), cfg).toEqual(beside);
+    expect(await run(`cfg:steps(1|4)+${method}:2.8,form=diffusers`, 1)).toEqual(beside);
+  });
+
+  test("has scales of rows in both conventions, and a row's 0 is off in both", async () => {
+    const { c, u, p } = await predictions();
+    for (const [cfg, w, off] of [
+      ["cfg:1", 1, 0],
+      ["cfg:4", 4, 1],
+    ] as const) {
+      const { data } = await run(`${cfg}+${method}:rows(0|2),form=diffusers`);
+      const want = Array.from(c, (value, i) => {
+        const guided = u[i] + w * (value - u[i]);
+        return i < 2 ? guided : guided + (1 + off) * (value - p[i]);
+      });
+      expect(data).toBeAllClose(want, { abs: 1e-13 });
+    }
+  });
+
   test("differs from the paper's form alone, by one unit of scale", async () => {
     const [theirs, ours] = [await run(`${method}:3.8,form=diffusers`), await run(`${method}:2.8`)];
     expect(theirs.data).toBeAllClose(ours.data, { abs: 1e-14 });
@@ -82,8 +108,8 @@ test("a way to combine that stands for CFG is CFG: apg beside seg", async () => 
 });
 
 describe("the weight that a scale means", () => {
-  const alone = { methods: ["pag"] };
-  const beside = { methods: ["pag", "cfg"] };
+  const alone = { methods: ["pag"], cfgActs: () => false };
+  const beside = { methods: ["pag", "cfg"], cfgActs: () => true };
   const at = (spec: Parameters<typeof weightOfScale>[0], form: string, company: typeof alone, step = 0) =>
     weightAt(weightOfScale(spec, form, company), 1, step, 3);
 

@@ -4,7 +4,7 @@ import type { Company } from "../method.ts";
 import type { GuidanceResources } from "../resources.ts";
 import { type WeightSpec, scaleOf, weightOf } from "../schedules.ts";
 import { choice } from "../values.ts";
-import type { Weight, WeightSchedule } from "../weight.ts";
+import type { Weight, WeightNow, WeightSchedule } from "../weight.ts";
 
 /** Which predictions a method of one paper compares: its own choice beside CFG, or the strong one always. */
 export type Compares = "unconditional" | "strong";
@@ -36,31 +36,37 @@ export const formOption = {
 /** Whose convention the scale is in, as an option. */
 export const scaleFormOption = {
   meaning:
-    "diffusers takes the scale as a weight where cfg is absent, so that 1 is off as well as 0; beside cfg both are the same",
+    "diffusers takes the scale as a weight where cfg does not act, so that 1 is off as well as 0; where it acts both are the same",
   unit: "one of paper, diffusers",
   default: "paper" as const,
   values: choice("paper", "diffusers"),
 } as const;
 
 /**
- * The weight that a scale means: scale + 1. diffusers' guiders have weak + scale*(strong - weak) without CFG, strong +
- * scale*(strong - weak) beside it, and are off at 0 in both.
+ * The weight that a scale means: scale + 1. diffusers' guiders have strong + scale*(strong - weak) where CFG acts, weak +
+ * scale*(strong - weak) where it does not (absent, of weight 1, or outside its interval), and are off at 0 in both.
  */
-export function weightOfScale(scale: WeightSpec, form: string, { methods }: Company): Weight {
-  if (form !== "diffusers" || methods.includes("cfg")) return weightOf(scale, 0);
-  const weight = scaleOf(scale);
+export function weightOfScale(scale: WeightSpec, form: string, { cfgActs }: Company): Weight {
+  const beside = weightOf(scale, 0);
+  if (form !== "diffusers") return beside;
+  const alone = scaleOf(scale);
   const zeroIsOff = (value: number): number => (value === 0 ? 1 : value);
-  if (typeof weight === "number") return zeroIsOff(weight);
-  if ("at" in weight && !Array.isArray(weight)) {
-    const { at } = weight as WeightSchedule;
-    return { at: (sigma, step) => zeroIsOff(at(sigma, step)) };
-  }
-  return (weight as readonly number[]).map(zeroIsOff);
+  return {
+    at(sigma, step) {
+      const now = (weight: Weight): WeightNow =>
+        typeof weight === "object" && "at" in weight && !Array.isArray(weight)
+          ? (weight as WeightSchedule).at(sigma, step)
+          : (weight as WeightNow);
+      if (cfgActs(sigma, step)) return now(beside);
+      const weight = now(alone);
+      return typeof weight === "number" ? zeroIsOff(weight) : weight.map(zeroIsOff);
+    },
+  };
 }
 
 /** What formulas say of diffusers' form. */
 export const DIFFUSERS_SCALE =
-  "alone D = D_weak(x) + scale*(D(x) - D_weak(x)), off at 0; beside cfg D = D(x) + scale*(D(x) - D_weak(x))";
+  "where cfg acts D = D(x) + scale*(D(x) - D_weak(x)), elsewhere D = D_weak(x) + scale*(D(x) - D_weak(x)), off at 0";
 
 /** What the option means in a guidance, and CFG's own network where it has one. */
 export function comparedIn<C>(

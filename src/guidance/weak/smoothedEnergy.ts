@@ -99,7 +99,7 @@ export const segMethod = weakMethod({
     },
     form: {
       meaning:
-        "beside cfg, paper compares the unconditional predictions, strong and diffusers the conditional ones; without cfg, diffusers takes the scale as a weight, so that 1 is off as well as 0",
+        "beside cfg, paper compares the unconditional predictions, strong and diffusers the conditional ones; where cfg does not act, diffusers takes the scale as a weight, so that 1 is off as well as 0",
       unit: "one of paper, strong, diffusers",
       default: "paper" as const,
       values: choice("paper", "strong", "diffusers"),
