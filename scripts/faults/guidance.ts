@@ -473,14 +473,14 @@ const methods: readonly Fault[] = [
     ],
     [
       "momentum.ts",
-      "axpy(amount, axpy(-1, average, denoised), denoised)",
-      "axpy(-amount, axpy(-1, average, denoised), denoised)",
+      "axpy(amount, axpy(-1, average, u), u)",
+      "axpy(-amount, axpy(-1, average, u), u)",
       "momentum guidance the wrong way",
     ],
     [
       "momentum.ts",
-      "axpby(1 - decay, denoised, decay, average)",
-      "axpby(decay, denoised, 1 - decay, average)",
+      "axpby(1 - decay, u, decay, average)",
+      "axpby(decay, u, 1 - decay, average)",
       "decay for its complement",
     ],
     [

@@ -65,7 +65,7 @@ describe("a formula", () => {
     expect(formula("apg:8,eta=0.5,momentum=-0.5,cap=2")).toMatch(
       /g = strong - weak \+ \(-0\.5\)\*g_before; .*min\(1, 2\/\|g\|\).*\(8 - 1\)\*\(across \+ 0\.5\*along\)/,
     );
-    expect(formula("momentum:0.5,decay=0.6")).toBe("D' = D + 0.5*(D - m); m <- (1 - 0.6)*D + 0.6*m");
+    expect(formula("momentum:0.5,decay=0.6")).toBe("u' = u + 0.5*(u - m); m <- (1 - 0.6)*u + 0.6*m");
   });
 
   test("of a way to combine speaks of the weight that a scale is", () => {

@@ -55,7 +55,7 @@ test("CFG-norm caps each position's norm over the channels, and only where it is
 test("momentum moves away from the running average of the predictions before", () => {
   const at = (value: number): Tensor => tensor(Float64Array.of(value), [1, 1]);
   const [a, b] = [0.5, 0.6];
-  const got = steps(momentum({ amount: a, decay: b }), [at(1), at(2), at(4)], at(0));
+  const got = steps(momentum({ amount: a, decay: b, space: "x0" }), [at(1), at(2), at(4)], at(0));
   // m: 1, then 0.4 * 1 + 0.6 * 1 = 1, then 0.4 * 2 + 0.6 * 1 = 1.4
   expect(got.map(({ data }) => data[0])).toBeAllClose([1, 2 + a * (2 - 1), 4 + a * (4 - 1.4)], {
     abs: 1e-15,

@@ -4,7 +4,8 @@ import type { Adjust } from "../guidance.ts";
 import { stateful } from "../guidance.ts";
 import { everywhere } from "../interval.ts";
 import type { Interval } from "../interval.ts";
-import { adjustMethod, intervalOption, numberOption } from "../method.ts";
+import { adjustMethod, intervalOption, numberOption, spaceOption } from "../method.ts";
+import { type Space, convertAt } from "../spaces.ts";
 
 export interface MomentumOptions {
   /** a: 0 is off. */
@@ -12,30 +13,35 @@ export interface MomentumOptions {
   /** b: share of the old average that is kept, 0 to 1. */
   readonly decay: number;
   readonly interval?: Interval;
+  /** What the average is of. Default: velocity, as the paper's. */
+  readonly space?: Space;
 }
 
-/** The running average of predictions; null before the first. */
+/** The running average of predictions in the space; null before the first. */
 type Memory = Tensor | null;
 
 /**
- * Momentum guidance: away from the running average of the steps before.
+ * Momentum guidance: away from the running average of the steps before, on predictions of the velocity.
  *
- *   D' = D + amount*(D - m);     m <- (1 - decay)*D + decay*m;     m is the first D at first
+ *   u' = u + amount*(u - m);     m <- (1 - decay)*u + decay*m;     m is the first u at first
  *
- * It acts with and without other guidance. Source: arXiv:2602.20360.
+ * It acts with and without other guidance. Source: Liao et al. 2026 (arXiv:2602.20360), Algorithm 1.
  */
-export function momentum({ amount, decay, interval = everywhere }: MomentumOptions): Adjust {
+export function momentum(options: MomentumOptions): Adjust {
+  const { amount, decay, interval = everywhere, space = "velocity" } = options;
   return stateful<Memory, Adjust<Memory>>({
     method: "momentum",
     interval,
     relative: false,
     init: () => null,
-    adjust({ denoised }, before) {
-      const average = before ?? denoised;
+    adjust({ x, sigma, denoised }, average) {
       if (amount === 0) return { denoised, state: null };
+      const { to, from } = convertAt(space, x, sigma);
+      const u = to(denoised);
+      if (average === null) return { denoised, state: u };
       return {
-        denoised: axpy(amount, axpy(-1, average, denoised), denoised),
-        state: axpby(1 - decay, denoised, decay, average),
+        denoised: from(axpy(amount, axpy(-1, average, u), u)),
+        state: axpby(1 - decay, u, decay, average),
       };
     },
   });
@@ -45,14 +51,14 @@ export const momentumMethod = adjustMethod({
   name: "momentum",
   role: "adjust",
   summary: "Momentum guidance moves away from the running average of the predictions before, at no cost.",
-  formula: "D' = D + amount*(D - m); m <- (1 - decay)*D + decay*m",
+  formula: "u' = u + amount*(u - m); m <- (1 - decay)*u + decay*m",
   needs: "nothing",
   cost: "nothing",
   adds: { networks: 0, gradients: 0 },
   when: "Sharper pictures at no cost, with or without CFG.",
   published: "amount 0.5, decay 0.6",
-  source: "Momentum guidance 2026, arXiv:2602.20360",
-  space: "x0",
+  source: "Liao et al. 2026, arXiv:2602.20360",
+  space: "velocity",
   strength: "amount",
   off: 0,
   example: { spec: "momentum:0.5" },
@@ -60,6 +66,10 @@ export const momentumMethod = adjustMethod({
     amount: numberOption("a: 0 is off", 0.5),
     interval: intervalOption,
     decay: numberOption("b: share of the old average that is kept, 0 to 1", 0.6),
+    space: spaceOption(
+      "velocity",
+      "what the average is of; the paper's is velocity, nodes for ComfyUI have x0",
+    ),
   },
   conflict: ({ decay }) =>
     (decay as number) >= 0 && (decay as number) <= 1 ? undefined : "decay lies between 0 and 1",

@@ -193,7 +193,7 @@ describe("momentum guidance", () => {
     { amount: -0.3, decay: 0 },
     { amount: 1, decay: 1 },
   ])("amount $amount, decay $decay", ({ amount, decay }) => {
-    const adjust = momentum({ amount, decay });
+    const adjust = momentum({ amount, decay, space: "x0" });
     let state = adjust.init!(2, 0);
     predictions.forEach((prediction, step) => {
       const moment = { x, strong, denoised: prediction, sigma: SIGMA, step, seeds: [0, 1] };
@@ -206,8 +206,37 @@ describe("momentum guidance", () => {
     });
   });
 
+  test.each(["velocity", "eps", "v"] as const)(
+    "in %s is that of predictions of it, along a path",
+    (space) => {
+      const [amount, decay] = [0.5, 0.6];
+      const adjust = momentum({ amount, decay, ...(space !== "velocity" && { space }) });
+      let state = adjust.init!(2, 0);
+      let average: ArrayLike<number> | null = null;
+      for (const [step, sigma] of [30, 4, 0.9, 0.05].entries()) {
+        const [at, prediction] = [random(40 + step, sigma), predictions[step]];
+        const moment = { x: at, strong, denoised: prediction, sigma, step, seeds: [0, 1] };
+        const result = adjust.adjust(moment, state);
+        state = result.state;
+        // u by its definition: alpha = 1/sqrt(1 + sigma^2), x = alpha*(x0 + sigma*noise).
+        const alpha = 1 / Math.sqrt(1 + sigma * sigma);
+        const noise = (i: number, x0: ArrayLike<number>): number => (at.data[i] - x0[i]) / sigma;
+        const spaceOf = (x0: ArrayLike<number>): number[] =>
+          Array.from(x0, (d, i) => {
+            if (space === "velocity") return noise(i, x0) - d;
+            return space === "eps" ? noise(i, x0) : alpha * noise(i, x0) - alpha * sigma * d;
+          });
+        const u = spaceOf(prediction.data);
+        const m: ArrayLike<number> = average ?? u;
+        const want = u.map((value, i) => value + amount * (value - m[i]));
+        expect(spaceOf(result.denoised.data), String(step)).toBeAllClose(want, { abs: 1e-11, rel: 1e-11 });
+        average = u.map((value, i) => (1 - decay) * value + decay * m[i]);
+      }
+    },
+  );
+
   test("of predictions that grow evenly runs ahead of them by less than a step of it", () => {
-    const adjust = momentum({ amount: 0.5, decay: 0.6 });
+    const adjust = momentum({ amount: 0.5, decay: 0.6, space: "x0" });
     let state = adjust.init!(1, 0);
     let ahead = 0;
     for (let step = 0; step < 60; step++) {

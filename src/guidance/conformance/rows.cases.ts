@@ -182,13 +182,24 @@ export const rows: Readonly<Record<string, readonly Row[]>> = {
     }),
   ],
   momentum: [
-    corrected("momentum:$", {
-      on: 0.5,
-      without: "none",
-      near: 1e-13,
-      remembers: true,
+    ...["momentum:$", "cfg:3+momentum:$"].flatMap((spec) => {
+      const row = {
+        on: 0.5,
+        near: 1e-13,
+        remembers: true,
+        ...(spec === "momentum:$" && { without: "none" }),
+      };
+      return [
+        corrected(spec, {
+          ...row,
+          skip: { identity: "velocities go on changing as x does where the predicted image stays" },
+        }),
+        corrected(`${spec},space=x0`, {
+          ...row,
+          skip: { space: "the space is x0 by an option: see the row above" },
+        }),
+      ];
     }),
-    corrected("cfg:3+momentum:$", { on: 0.5, near: 1e-13, remembers: true }),
   ],
   "epsilon-scaling": [
     corrected("epsilon-scaling:$", {
