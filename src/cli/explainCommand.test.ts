@@ -26,6 +26,14 @@ const json = async (...argv: string[]): Promise<Explanation> =>
   JSON.parse((await run("explain", ...argv, "--json")).out) as Explanation;
 
 describe("explain", () => {
+  test("takes a weight a sample, with a model as without", async () => {
+    for (const given of [[], ["--model", model]]) {
+      const { code, err, out } = await run("explain", "cfg:rows(1|2|4)", ...given);
+      expect([code, err]).toEqual([0, ""]);
+      expect(out).toContain("cfg:rows(1|2|4)");
+    }
+  });
+
   test("tells ranges, predictions, formulas and the order", async () => {
     const { code, out } = await run("explain", "cfg:4,interval=0.2..2+pag:3~apg");
     expect(code).toBe(0);

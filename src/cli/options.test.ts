@@ -1,6 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { commandLine } from "./commandLine.ts";
-import { common, output, positiveNumber, readOptions, seeds, settings, wholeNumber } from "./options.ts";
+import {
+  common,
+  output,
+  positiveNumber,
+  readOptions,
+  seeds,
+  settings,
+  stepCount,
+  wholeNumber,
+} from "./options.ts";
 
 describe("readOptions", () => {
   const shape = {
@@ -37,6 +46,24 @@ describe("readOptions", () => {
     const read = (pairs: string[]) => readOptions({ samplerOption: settings }, { samplerOption: pairs });
     expect(read(["churn=40", "variance=large"])).toEqual({ samplerOption: { churn: 40, variance: "large" } });
     expect(() => read(["churn"])).toThrow('--sampler-option wants key=value such as churn=40, got "churn"');
+  });
+
+  test("a setting is given once, is a number that there is, and draws no noise of its own", () => {
+    const read = (pairs: string[]) => readOptions({ samplerOption: settings }, { samplerOption: pairs });
+    expect(() => read(["churn=1", "churn=2"])).toThrow(
+      "--sampler-option wants each key once, not churn twice",
+    );
+    expect(() => read(["noise=1"])).toThrow("--sampler-option wants no noise: --generator says");
+    expect(read([" churn = 40", "eta=1e999"])).toEqual({ samplerOption: { churn: 40, eta: "1e999" } });
+  });
+
+  test("counts have an end", () => {
+    const read = (steps: string) => readOptions({ steps: stepCount }, { steps }).steps;
+    expect(read("100000")).toBe(100_000);
+    expect(() => read("100001")).toThrow('--steps wants a whole number from 1 to 100000, got "100001"');
+    expect(() => readOptions(common, { threads: "999999999" })).toThrow(
+      "--threads wants a whole number from 1 to 1024",
+    );
   });
 
   test("errors of seeds come through", () => {

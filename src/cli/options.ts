@@ -15,11 +15,17 @@ function reading<T>(wanted: string, read: (text: string) => T | undefined) {
 
 const decimal = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
 
-export const wholeNumber = (least: number) =>
-  reading(`a whole number of ${least} or more`, (text) => {
-    const value = /^\d+$/.test(text) ? Number(text) : NaN;
-    return Number.isSafeInteger(value) && value >= least ? value : undefined;
-  });
+export const wholeNumber = (least: number, most = Number.MAX_SAFE_INTEGER) =>
+  reading(
+    `a whole number ${most < Number.MAX_SAFE_INTEGER ? `from ${least} to ${most}` : `of ${least} or more`}`,
+    (text) => {
+      const value = /^\d+$/.test(text) ? Number(text) : NaN;
+      return Number.isSafeInteger(value) && value >= least && value <= most ? value : undefined;
+    },
+  );
+
+/** Steps of a sampling; more are a mistake in writing. */
+export const stepCount = wholeNumber(1, 100_000);
 
 export const positiveNumber = reading("a number above 0", (text) => {
   const value = decimal.test(text) ? Number(text) : NaN;
@@ -28,7 +34,7 @@ export const positiveNumber = reading("a number above 0", (text) => {
 
 export const seeds = z.string().transform(parseSeeds);
 
-/** key=value pairs as an object; values that are numbers become such. */
+/** key=value pairs as an object, each key once; values that are numbers become such. */
 export const settings = z.array(z.string()).transform((pairs, context): Record<string, number | string> => {
   const entries = pairs.map((pair): [string, number | string] => {
     const [, key, value] = /^([^=]+)=(.*)$/s.exec(pair) ?? [];
@@ -36,8 +42,16 @@ export const settings = z.array(z.string()).transform((pairs, context): Record<s
       context.addIssue({ code: "custom", message: "key=value such as churn=40", input: pair });
       return ["", ""];
     }
-    return [key.trim(), decimal.test(value) ? Number(value) : value];
+    const number = decimal.test(value.trim()) ? Number(value) : NaN;
+    // What is too large for a number stays a text, which no option takes for one.
+    return [key.trim(), Number.isFinite(number) ? number : value.trim()];
   });
+  for (const [i, [key]] of entries.entries()) {
+    if (key === "noise")
+      context.addIssue({ code: "custom", message: "no noise: --generator says whose numbers are drawn" });
+    if (entries.findIndex(([other]) => other === key) < i)
+      context.addIssue({ code: "custom", message: `each key once, not ${key} twice` });
+  }
   return Object.fromEntries(entries);
 });
 
@@ -45,7 +59,7 @@ export const device = z.enum(deviceChoices, { error: "auto, cpu, webgpu or cuda"
 
 /** Options that several commands share. */
 export const common = {
-  threads: wholeNumber(1).optional(),
+  threads: wholeNumber(1, 1024).optional(),
   device: device.optional(),
   json: z.boolean().default(false),
   quiet: z.boolean().default(false),

@@ -15,14 +15,14 @@ import {
   readOptions,
   seeds,
   settings,
-  wholeNumber,
+  stepCount,
 } from "./options.ts";
 
 /** What decides the samples; a recipe can carry all of it. */
 const what = {
   guidance: z.string().optional(),
   sampler: z.string().optional(),
-  steps: wholeNumber(1).optional(),
+  steps: stepCount.optional(),
   seeds: seeds.optional(),
   label: z.string().optional(),
   sigmaMin: positiveNumber.optional(),

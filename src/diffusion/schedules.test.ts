@@ -60,3 +60,11 @@ test.each([
 ])("%s is refused in a sentence", (text, message) => {
   expect(() => parseSchedule(text)).toThrow(message);
 });
+
+test("options of a schedule are given once, and numbers of steps have an end", () => {
+  expect(() => parseSchedule("flow:shift=3,shift=4")).toThrow(
+    "schedule flow:shift=3,shift=4 gives shift twice",
+  );
+  expect(() => parseSchedule("flow:shift=3=4")).toThrow("a schedule is written NAME:KEY=VALUE");
+  expect(() => of("karras", { steps: 100_001 })).toThrow("steps is at most 100000, got 100001");
+});

@@ -169,12 +169,14 @@ export function parseSchedule(text: string): {
   const schedule = schedules[name];
   const given = (rest ?? "").split(",").filter((pair) => pair.trim() !== "");
   const entries = given.map((pair): [string, unknown] => {
-    const [key, value] = pair.split("=").map((part) => part.trim());
-    if (!key || !value) {
+    const [key, value, more] = pair.split("=").map((part) => part.trim());
+    if (!key || !value || more !== undefined) {
       throw new UsageError(`a schedule is written NAME:KEY=VALUE, as in flow:shift=3; got "${text}"`);
     }
     return [key, Number.isNaN(Number(value)) ? value : Number(value)];
   });
+  const twice = entries.find(([key], i) => entries.findIndex(([other]) => other === key) < i);
+  if (twice) throw new UsageError(`schedule ${text} gives ${twice[0]} twice: give it once`);
   return { schedule, options: readGiven(`schedule ${name}`, schedule.options, Object.fromEntries(entries)) };
 }
 

@@ -180,9 +180,13 @@ function grid(steps: number, sigmaAt: (u: number) => number): Sigmas {
   return [...sigmas, 0];
 }
 
+/** More steps are a mistake in writing. */
+const MOST_STEPS = 100_000;
+
 function checkSteps(steps: number): void {
   if (!Number.isInteger(steps) || steps < 1)
     throw new UsageError(`steps is a whole number, 1 or more, got ${steps}`);
+  if (steps > MOST_STEPS) throw new UsageError(`steps is at most ${MOST_STEPS}, got ${steps}`);
 }
 
 function checkRange(steps: number, min: number, max: number): void {

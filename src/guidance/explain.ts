@@ -55,7 +55,7 @@ export function explainGuidance(
     phases(changing, (step) => at(inside(range), step)).map(({ from, to, asked }) => ({
       ...range,
       ...(from === 0 && to === null ? {} : { steps: { from, to } }),
-      ...describe(asked, { parts, model, condition, sigma: inside(range) }),
+      ...describe(asked, { parts, model, condition, rows, sigma: inside(range) }),
     })),
   );
   const { visits } = options;

@@ -22,13 +22,14 @@ export interface Setting {
   readonly parts: readonly Part[];
   readonly model: ExplainedModel;
   readonly condition: Labels | null;
+  readonly rows: number;
   readonly sigma: number;
 }
 
 /** What is asked for at a noise level, in words and numbers. */
 export function describe(
   asked: Asked<Labels>,
-  { parts, model, condition, sigma }: Setting,
+  { parts, model, condition, rows, sigma }: Setting,
 ): Omit<RangeExplanation, "low" | "high" | "steps" | "run"> {
   const active = parts.filter((part) => acts(part, asked));
   const branches: { first: AskedPrediction<Labels>; for: string[] }[] = [];
@@ -38,7 +39,7 @@ export function describe(
     if (known) known.for.push(purpose);
     else branches.push({ first: one, for: [purpose] });
   }
-  const work = workOf(asked, model, parts);
+  const work = workOf(asked, model, parts, rows);
   return {
     cost: asked.cost,
     atMost: asked.atMost,
@@ -93,7 +94,7 @@ function* formulasOf(active: readonly Part[]): Generator<{ method: string; formu
 }
 
 /** What the networks really compute, where they can tell. */
-function workOf({ predictions }: Asked<Labels>, model: ExplainedModel, parts: readonly Part[]) {
+function workOf({ predictions }: Asked<Labels>, model: ExplainedModel, parts: readonly Part[], rows: number) {
   return [...new Set(predictions.map(({ from }) => from))].flatMap((from) => {
     if (!model.plan) return [];
     const own = predictions.filter((one) => one.from === from);
@@ -101,6 +102,7 @@ function workOf({ predictions }: Asked<Labels>, model: ExplainedModel, parts: re
     const plan = model.plan(
       from,
       first.map(({ branch }) => branch),
+      rows,
     );
     return plan === undefined ? [] : [{ network: networkName(own[0], model, parts), evaluations: plan }];
   });

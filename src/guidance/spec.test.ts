@@ -103,11 +103,12 @@ test.each([
 });
 
 test.each([
-  ["", /unknown guidance method "".*none, cfg, .*pag, .*autoguidance/],
+  ["", /"" has no method where one is wanted: write none, or METHOD/],
+  ["nope", /unknown guidance method "nope".*none, cfg, .*pag, .*autoguidance/],
   ["cgf:4", /unknown guidance method "cgf".*none, cfg, .*pag, .*autoguidance/],
   ["constructor:4", /unknown guidance method "constructor"/],
-  ["cfg:4++pag", /unknown guidance method ""/],
-  ["cfg:4+", /unknown guidance method ""/],
+  ["cfg:4++pag", /"cfg:4\+\+pag" has no method where one is wanted/],
+  ["cfg:4+", /"cfg:4\+" has no method where one is wanted/],
   ["none+cfg:4", /none stands alone/],
   ["cfg:scale=4", /cfg has no option "scale".*weight, interval/],
   ["cfg:4,layers=mid", /cfg has no option "layers"/],
@@ -174,5 +175,27 @@ test("the catalogue is complete: every method's defaults hold, and its strength 
     expect(completeSpec({ method: name })).toMatchObject({ interval: everywhere });
     const off = method.off ?? (method.role === "combine" ? 1 : null);
     if (off !== null) expect(options[method.strength].meaning).toMatch(new RegExp(`${off} is off`));
+  }
+});
+
+test.each([
+  ["cfg:4,interval=2..1", 'got "2..1"'],
+  ["cfg:steps(1|x)", 'got "steps(1|x)"'],
+  ["cfg:1e999", 'got "1e999"'],
+  ["pag:3,layers=", 'got ""'],
+])("what is wrong in %s is shown as it was written", (text, shown) => {
+  expect(() => parseGuidance(text)).toThrow(shown);
+});
+
+test.each(["", " ", "+", "cfg:2+", "+cfg:2", "cfg:2++pag:1", "cfg:2~", "~apg"])(
+  '"%s" lacks a method, and is told so',
+  (text) => {
+    expect(() => parseGuidance(text)).toThrow("has no method where one is wanted: write none, or METHOD");
+  },
+);
+
+test("a sentence about a long text is short", () => {
+  for (const text of ["(".repeat(9999), `cfg:${"x".repeat(9999)}`, `cfg:2,${"y".repeat(9999)}`]) {
+    expect(() => parseGuidance(text)).toThrow(/^[^]{1,700}$/);
   }
 });

@@ -95,18 +95,23 @@ function splitOutside(text: string, separator: RegExp): string[] {
 /** WEAK[:...][~COMBINE[:...]], or a method of another role. */
 function parsePart(part: string, whole: string): MethodSpec {
   const [head, combine, ...more] = splitOutside(part, /~/g).map((piece) => piece.trim());
-  if (more.length > 0) throw new UsageError(`"${part}" combines twice: write one ~, as in cfg:4~apg`);
+  if (more.length > 0) throw new UsageError(`"${brief(part)}" combines twice: write one ~, as in cfg:4~apg`);
   const spec = parseSettings(head, whole);
   if (combine === undefined) return completeSpec(spec);
   const { method, ...options } = parseSettings(combine, whole);
   if (findMethod(spec.method).role === "combine")
-    throw new UsageError(`"${part}" combines twice: write WEAK~${method}, as in cfg:4~${method}`);
+    throw new UsageError(`"${brief(part)}" combines twice: write WEAK~${method}, as in cfg:4~${method}`);
   return completeSpec({ ...spec, combine: { ...options, method } });
 }
 
 function parseSettings(piece: string, whole: string): PartialSpec {
   const [name, ...settings] = splitOutside(piece, /[:,]/g).map((item) => item.trim());
-  if (name === "none") throw new UsageError(`none stands alone: write "none", or leave it out of "${whole}"`);
+  if (name === "")
+    throw new UsageError(
+      `"${brief(whole)}" has no method where one is wanted: write none, or METHOD:NUMBER,KEY=VALUE joined by +, as in "cfg:4+pag:3,layers=mid"`,
+    );
+  if (name === "none")
+    throw new UsageError(`none stands alone: write "none", or leave it out of "${brief(whole)}"`);
   const method = findMethod(name);
   const options = optionsAlone(method);
   const strength = method.role === "combine" ? methods[DEFAULT_WEAK].strength : method.strength;
@@ -114,13 +119,16 @@ function parseSettings(piece: string, whole: string): PartialSpec {
   settings.forEach((setting, position) => {
     const at = setting.indexOf("=");
     if (at < 0 && position > 0)
-      throw new UsageError(`"${setting}" in "${piece}" is not KEY=VALUE; ${known(name, options)}`);
+      throw new UsageError(
+        `"${brief(setting)}" in "${brief(piece)}" is not KEY=VALUE; ${known(name, options)}`,
+      );
     const key = at < 0 ? strength : setting.slice(0, at).trim();
     const value = setting.slice(at + 1).trim();
     const option = Object.hasOwn(options, key) ? options[key] : findOption(method, key);
-    if (Object.hasOwn(given, key)) throw new UsageError(`"${piece}" gives ${key} twice: give it once`);
+    if (Object.hasOwn(given, key)) throw new UsageError(`"${brief(piece)}" gives ${key} twice: give it once`);
     given[key] = option.values.read(value);
-    if (given[key] === undefined) throw wrongValue(name, key, option, value);
+    // What is wrong is shown as it was written.
+    if (!option.values.holds(given[key])) throw wrongValue(name, key, option, value);
   });
   return { ...given, method: name };
 }
@@ -164,14 +172,16 @@ function findMethod(name: string): Method {
   const method = methodNamed(name);
   if (method !== undefined) return method;
   throw new UsageError(
-    `unknown guidance method "${name}"; known: none, ${Object.keys(methods).join(", ")}; ` +
+    `unknown guidance method "${brief(name)}"; known: none, ${Object.keys(methods).join(", ")}; ` +
       'write METHOD:NUMBER,KEY=VALUE joined by +, as in "cfg:4+pag:3,layers=mid"',
   );
 }
 
 function findOption(method: Method, key: string): MethodOption {
   if (Object.hasOwn(method.options, key)) return method.options[key];
-  throw new UsageError(`${method.name} has no option "${key}"; ${known(method.name, optionsAlone(method))}`);
+  throw new UsageError(
+    `${method.name} has no option "${brief(key)}"; ${known(method.name, optionsAlone(method))}`,
+  );
 }
 
 function known(name: string, options: Readonly<Record<string, unknown>>): string {
@@ -181,6 +191,9 @@ function known(name: string, options: Readonly<Record<string, unknown>>): string
 function wrongValue(method: string, key: string, option: MethodOption, value: unknown): UsageError {
   const isNumber = typeof value === "number"; // JSON has no NaN and no Infinity.
   return new UsageError(
-    `${key} of ${method} must be ${option.values.wanted}, got ${isNumber ? String(value) : JSON.stringify(value)}`,
+    `${key} of ${method} must be ${option.values.wanted}, got ${isNumber ? String(value) : brief(JSON.stringify(value))}`,
   );
 }
+
+/** A text short enough for a sentence. */
+const brief = (text: string): string => (text.length > 80 ? `${text.slice(0, 77)}...` : text);

@@ -8,8 +8,8 @@ import type { GuidanceResources } from "./resources.ts";
 export interface ExplainedModel {
   readonly denoiser: Denoiser;
   readonly resources: GuidanceResources;
-  /** What a network would compute for some branches, in evaluations of its plain self; undefined: it does not tell. */
-  plan?(from: Denoiser, branches: readonly Branch<Labels>[]): number | undefined;
+  /** What a network would compute for some branches of so many rows, in evaluations of its plain self; undefined: it does not tell. */
+  plan?(from: Denoiser, branches: readonly Branch<Labels>[], rows: number): number | undefined;
 }
 
 /** A network that nobody asks. */

@@ -13,9 +13,9 @@ export function explainedModel(
   return {
     denoiser,
     resources,
-    plan(from, branches) {
+    plan(from, branches, rows) {
       const { plan } = from as Partial<Model["denoiser"]>;
-      return plan?.(branches, 1).evaluations;
+      return plan?.(branches, rows).evaluations;
     },
   };
 }

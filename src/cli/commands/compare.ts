@@ -21,7 +21,7 @@ import type { Runtime } from "../../runtime/runtime.ts";
 import { commandLine } from "../commandLine.ts";
 import { type Io, print, printJson } from "../io.ts";
 import { withRuntime } from "../openRuntime.ts";
-import { common, output, positiveNumber, readOptions, seeds, wholeNumber } from "../options.ts";
+import { common, output, positiveNumber, readOptions, seeds, stepCount, wholeNumber } from "../options.ts";
 import { withOutFolder } from "../outFolder.ts";
 import { formatSeeds } from "../seeds.ts";
 import { statusLine } from "../statusLine.ts";
@@ -30,9 +30,9 @@ import { versions } from "../version.ts";
 const compareOptions = {
   guidance: z.array(z.string()).optional(),
   seeds: seeds.optional(),
-  samples: wholeNumber(2).optional(),
+  samples: wholeNumber(2, 1_000_000).optional(),
   sampler: z.string().optional(),
-  steps: wholeNumber(1).optional(),
+  steps: stepCount.optional(),
   schedule: z.string().optional(),
   label: z.string().optional(),
   match: z.enum(["evaluations", "effective-weight"], { error: "evaluations or effective-weight" }).optional(),
@@ -107,6 +107,9 @@ function comparing({
   return { guidance, samples, sampler, steps, schedule, match, matchTo };
 }
 
+/** More evaluations a sample are a mistake in writing. */
+const MOST_EVALUATIONS = 10_000;
+
 function checkMatch({ match, matchTo }: Options): void {
   if (matchTo === undefined) return;
   if (match === undefined) {
@@ -114,8 +117,10 @@ function checkMatch({ match, matchTo }: Options): void {
       "--match-to says what --match is to hold equal: add --match evaluations or effective-weight",
     );
   }
-  if (match === "evaluations" && !Number.isInteger(matchTo)) {
-    throw new UsageError(`--match-to wants a whole number of evaluations, got ${matchTo}`);
+  if (match === "evaluations" && !(Number.isInteger(matchTo) && matchTo <= MOST_EVALUATIONS)) {
+    throw new UsageError(
+      `--match-to wants a whole number of evaluations, at most ${MOST_EVALUATIONS}, got ${matchTo}`,
+    );
   }
 }
 

@@ -12,12 +12,12 @@ import { checkSampler } from "../../models/sample.ts";
 import { count, significant } from "../../report/format.ts";
 import { type Io, print, printJson } from "../io.ts";
 import { withRuntime } from "../openRuntime.ts";
-import { common, positiveNumber, readOptions, settings, wholeNumber } from "../options.ts";
+import { common, positiveNumber, readOptions, settings, stepCount } from "../options.ts";
 
 const explainOptions = {
   model: z.string().optional(),
   sampler: z.string().optional(),
-  steps: wholeNumber(1).optional(),
+  steps: stepCount.optional(),
   sigmaMin: positiveNumber.optional(),
   sigmaMax: positiveNumber.optional(),
   rho: positiveNumber.optional(),

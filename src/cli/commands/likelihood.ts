@@ -5,15 +5,15 @@ import { count, duration, fixed } from "../../report/format.ts";
 import { createProgress } from "../../report/progress.ts";
 import { type Io, print, printJson } from "../io.ts";
 import { withRuntime } from "../openRuntime.ts";
-import { common, positiveNumber, readOptions, wholeNumber } from "../options.ts";
+import { common, positiveNumber, readOptions, stepCount, wholeNumber } from "../options.ts";
 
 const likelihoodOptions = {
-  samples: wholeNumber(1).optional(),
+  samples: wholeNumber(1, 1_000_000).optional(),
   data: z.string().optional(),
   label: z.string().optional(),
-  steps: wholeNumber(1).optional(),
+  steps: stepCount.optional(),
   tolerance: positiveNumber.default(1e-4),
-  probes: wholeNumber(1).optional(),
+  probes: wholeNumber(1, 10_000).optional(),
   ...common,
 };
 

@@ -1,3 +1,4 @@
+import { UsageError } from "../../base/errors.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import { axpby } from "../../base/tensor.ts";
 import type { Evaluate } from "../denoiser.ts";
@@ -21,6 +22,9 @@ export interface DpmAdaptiveOptions extends SamplerOptions {
 /** Steps below this factor are tried again. */
 const ACCEPT = 0.81;
 
+/** A step that would have to be shorter, in ln sigma, is not found: at 1e-4 the orders differ by rounding alone. */
+const SHORTEST = 1e-4;
+
 /**
  * DPM-Solver-12 or -23 with adaptive steps: a step is as long as two orders agree. Of the grid it takes the first noise level and the
  * last one above 0, where it ends.
@@ -29,7 +33,7 @@ const ACCEPT = 0.81;
  *   factor = 1 + atan((1/error)^(1/order) - 1);  accepted from 0.81 on;  h <- factor h
  *
  * The error is that of the batch, so a sample does depend on the others. Cost: `order` evaluations a try, the first of them shared
- * by both orders. Source: Lu et al. 2022 (arXiv:2206.00927), appendix C; the controller is k-diffusion's.
+ * by both orders. Throws UsageError where predictions are no numbers, or the tolerances ask for steps below 1e-4. Source: Lu et al. 2022 (arXiv:2206.00927), appendix C; the controller is k-diffusion's.
  */
 export async function* dpmAdaptive(
   denoise: Evaluate,
@@ -60,6 +64,7 @@ export async function* dpmAdaptive(
       const error = distance(low.x, high.x, lastLow, atol, rtol);
       const factor = 1 + Math.atan((1 / (error + 1e-8)) ** (1 / order) - 1);
       accepted = factor >= ACCEPT;
+      if (Number.isNaN(error) || (!accepted && h * factor < SHORTEST)) throw noStep(sigma, error, rtol, atol);
       if (accepted) {
         x = high.x;
         lastLow = low.x;
@@ -70,6 +75,14 @@ export async function* dpmAdaptive(
     }
   }
   return x;
+}
+
+function noStep(sigma: number, error: number, rtol: number, atol: number): UsageError {
+  return new UsageError(
+    Number.isNaN(error) && (rtol > 0 || atol > 0)
+      ? `dpm-adaptive got what is no number at sigma ${sigma}: guide less, or take another sampler`
+      : `dpm-adaptive finds no step for rtol ${rtol} and atol ${atol} at sigma ${sigma}: raise them, or take another sampler`,
+  );
 }
 
 /** Root mean square of (low - high)/max(atol, rtol max(|low|, |last|)). */

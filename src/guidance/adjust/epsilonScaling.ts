@@ -48,6 +48,6 @@ export const epsilonScalingMethod = adjustMethod({
     factor: numberOption("what eps is divided by: 1 is off, above 1 is smaller", 1.005),
     interval: intervalOption,
   },
-  conflict: ({ factor }) => ((factor as number) > 0 ? undefined : "factor is above 0"),
+  conflict: ({ factor }) => ((factor as number) > 0 ? undefined : `factor is above 0, got ${String(factor)}`),
   make: epsilonScaling,
 });
