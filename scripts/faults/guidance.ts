@@ -458,7 +458,8 @@ const methods: readonly Fault[] = [
       'scaledTo("energy", (row) => norm(row) ** 2, options)',
       "energies for norms",
     ],
-    ["channelNorm.ts", "got > wanted ?", "got < wanted ?", "CFG-norm raises what is small"],
+    ["channelNorm.ts", "|| got > wanted", "|| got < wanted", "CFG-norm raises what is small"],
+    ["channelNorm.ts", 'form === "qwen-image" || ', "", "Qwen-Image's norms capped"],
     [
       "channelNorm.ts",
       "row * size + c * positions + at;\n            wanted",

@@ -50,6 +50,14 @@ test("CFG-norm caps each position's norm over the channels, and only where it is
   const moment = pairOf({ strong, weak: strong, x: tensor(new Float64Array(4), [1, 2, 1, 2]) });
   const got = adjust({ ...moment, denoised }, undefined).denoised;
   expect(got).toBeAllClose([3, 0.5, 4, 0], { abs: 1e-15 });
+  // Qwen-Image brings the second one up; half of it to the mean of both.
+  for (const [amount, want] of [
+    [1, [3, 1, 4, 0]],
+    [0.5, [4.5, 0.75, 6, 0]],
+  ] as const) {
+    const both = channelNorm({ amount, space: "x0", form: "qwen-image" });
+    expect(both.adjust({ ...moment, denoised }, undefined).denoised).toBeAllClose(want, { abs: 1e-15 });
+  }
 });
 
 test("momentum moves away from the running average of the predictions before", () => {

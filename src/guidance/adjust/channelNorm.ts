@@ -3,14 +3,20 @@ import type { Adjust } from "../guidance.ts";
 import { everywhere } from "../interval.ts";
 import type { Interval } from "../interval.ts";
 import { adjustMethod, intervalOption } from "../method.ts";
+import { shareOfSize } from "../perRow.ts";
 import { type Space, convertAt } from "../spaces.ts";
 import { choice, probability } from "../values.ts";
+
+/** "comfyui": norms that are larger than the strong prediction's are brought down to it; "qwen-image": smaller ones up to it as well. */
+export type ChannelNormForm = "comfyui" | "qwen-image";
 
 export interface ChannelNormOptions {
   /** 0 is off, 1 caps wholly. */
   readonly amount: number;
   readonly space: Space;
   readonly interval?: Interval;
+  /** Default "comfyui". */
+  readonly form?: ChannelNormForm;
 }
 
 /**
@@ -18,9 +24,12 @@ export interface ChannelNormOptions {
  *
  *   D' = amount * D * min(1, |strong|/|D|) + (1 - amount) * D
  *
- * Source: Qwen-Image's pipeline and ComfyUI's CFGNorm; CFG-Renorm (arXiv:2503.21758) is the same over a whole sample.
+ * In the form "qwen-image" it equals the strong prediction's: without min(1, .). A position without a norm is left alone.
+ *
+ * Source: ComfyUI's CFGNorm, and Qwen-Image's pipeline in diffusers; CFG-Renorm (arXiv:2503.21758) caps the norm of a whole sample.
  */
-export function channelNorm({ amount, space, interval = everywhere }: ChannelNormOptions): Adjust {
+export function channelNorm(options: ChannelNormOptions): Adjust {
+  const { amount, space, interval = everywhere, form = "comfyui" } = options;
   return {
     method: "cfg-norm",
     interval,
@@ -41,7 +50,8 @@ export function channelNorm({ amount, space, interval = everywhere }: ChannelNor
             wanted += reference.data[i] ** 2;
             got += guided.data[i] ** 2;
           }
-          const factor = got > wanted ? amount * Math.sqrt(wanted / got) + 1 - amount : 1;
+          const acts = form === "qwen-image" || got > wanted;
+          const factor = acts ? shareOfSize(amount, Math.sqrt(wanted), Math.sqrt(got)) : 1;
           for (let c = 0; c < channels; c++) {
             const i = row * size + c * positions + at;
             data[i] = factor * guided.data[i];
@@ -59,6 +69,10 @@ export const channelNormMethod = adjustMethod({
   summary:
     "CFG-norm keeps the guided prediction's norm over the channels, at each position, below the strong one's.",
   formula: "D' = amount*D*min(1, |strong|/|D|) + (1 - amount)*D, norms over the channels of a position",
+  formulaWith: ({ form }) =>
+    form === "qwen-image"
+      ? "D' = amount*D*|strong|/|D| + (1 - amount)*D, norms over the channels of a position"
+      : undefined,
   needs: "samples with channels",
   cost: "nothing",
   adds: { networks: 0, gradients: 0 },
@@ -72,6 +86,13 @@ export const channelNormMethod = adjustMethod({
   options: {
     amount: { meaning: "0 is off, 1 caps wholly", unit: "share, 0 to 1", default: 1, values: probability },
     interval: intervalOption,
+    form: {
+      meaning:
+        "comfyui brings norms down that are larger than the strong prediction's; qwen-image smaller ones up as well",
+      unit: "one of comfyui, qwen-image",
+      default: "comfyui" as const,
+      values: choice("comfyui", "qwen-image"),
+    },
     space: {
       meaning: "whose norms are compared; Qwen-Image's is velocity, ComfyUI's x0",
       unit: "one of velocity, x0, eps, v",

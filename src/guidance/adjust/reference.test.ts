@@ -131,6 +131,7 @@ describe("a prediction without a size", () => {
     rescale({ amount: 1, space: "x0" }),
     energy({ amount: 1, space: "x0" }),
     channelNorm({ amount: 1, space: "x0" }),
+    channelNorm({ amount: 1, space: "x0", form: "qwen-image" }),
   ])("is left alone", (adjust) => {
     expect(Array.from(corrected(adjust, { denoised: zeros }).data)).toEqual(Array.from(zeros.data));
   });

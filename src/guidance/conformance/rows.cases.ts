@@ -174,7 +174,10 @@ export const rows: Readonly<Record<string, readonly Row[]>> = {
   // Corrections.
   rescale: [corrected("cfg:3+rescale:$", { on: 0.7, near: 1e-13 })],
   energy: [corrected("cfg:3+energy:$", { on: 1, near: 1e-13 })],
-  "cfg-norm": [corrected("cfg:3+cfg-norm:$", { on: 1, near: 1e-13 })],
+  "cfg-norm": [
+    corrected("cfg:3+cfg-norm:$", { on: 1, near: 1e-13 }),
+    corrected("cfg:3+cfg-norm:$,form=qwen-image", { on: 1, near: 1e-13 }),
+  ],
   threshold: [
     corrected("cfg:3+threshold:$", {
       on: 0.9,
