@@ -34,6 +34,18 @@ interface Sequence {
   readonly num_steps: number;
   readonly steps: readonly { readonly step: number; readonly input_index: number; readonly out: Out }[];
 }
+/** Predictions of its own in each step; null in `out`: the library gives no number there. */
+interface Edge {
+  readonly guider: string;
+  readonly params: Params;
+  readonly shape: number[];
+  readonly num_steps: number;
+  readonly steps: readonly {
+    readonly step: number;
+    readonly predictions: Predictions;
+    readonly out: readonly (number | null)[];
+  }[];
+}
 interface Schedule {
   readonly guider: string;
   readonly params: Params;
@@ -154,6 +166,23 @@ test.each(named(read("sequence") as Sequence[]))(
     steps.forEach((step, i) => check(out[i], step.out, guider));
   },
 );
+
+// Weights below 0 and between 0 and 1, five axes, one-element rows, rows of zeros or without a difference, runs that begin on the way or
+// anew, and the "original" formulation's own off.
+test.each(named(read("edges") as Edge[]))("at the edges: %s", async (_, one) => {
+  const { guider, params, num_steps, shape, steps } = one;
+  const { out } = await run(
+    partsOf(guider, params, num_steps, shape),
+    steps.map((step) => ({ ...step, shape })),
+  );
+  for (const [i, { out: wanted }] of steps.entries()) {
+    const got = Array.from(out[i].data);
+    const known = wanted.map((want, at) => want ?? got[at]);
+    const abs = tolerance(guider) * Math.max(1, ...known.map(Math.abs));
+    expect(got.every(Number.isFinite)).toBe(true);
+    expect(got, `step ${steps[i].step}`).toBeAllClose(known, { abs });
+  }
+});
 
 // passes.json and failures.json tell what the library gets wrong (a second pass of an unchanged network, calls that raise):
 // there is nothing to be equal to.

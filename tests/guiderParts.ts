@@ -42,7 +42,8 @@ function combineOf(
     case "AdaptiveProjectedGuidance": {
       const cap = number(params, "adaptive_projected_guidance_rescale", 15);
       const momentum = number(params, "adaptive_projected_guidance_momentum", 0);
-      return apg({ eta, cap: cap > 0 ? cap : Infinity, momentum, form, axes: axesOf(params, shape) });
+      const axes = axesOf(params, shape);
+      return theirMemory(apg({ eta, cap: cap > 0 ? cap : Infinity, momentum, form, axes }));
     }
     case "AdaptiveProjectedMixGuidance": {
       const cap = number(params, "adaptive_projected_guidance_rescale", 10);
@@ -53,7 +54,7 @@ function combineOf(
       const early = number(params, "guidance_scale", 3.5) + (original ? 1 : 0);
       const off = number(params, "adaptive_projected_guidance_scale", 10) === (original ? 0 : 1);
       const start = off ? Infinity : number(params, "adaptive_projected_guidance_start_step", 5);
-      return apgMix({ eta, cap: cap > 0 ? cap : Infinity, momentum, form, start, early });
+      return theirMemory(apgMix({ eta, cap: cap > 0 ? cap : Infinity, momentum, form, start, early }));
     }
     case "TangentialClassifierFreeGuidance":
       return tangential({ space: "x0" });
@@ -63,7 +64,7 @@ function combineOf(
       return cfgZeroStar({
         zeroSteps: number(params, "zero_init_steps", 1),
         // They differ at weight 1 only.
-        form: isClose(number(params, "guidance_scale", 7.5), 1) ? "diffusers" : "paper",
+        form: isClose(number(params, "guidance_scale", 7.5), original ? 0 : 1) ? "diffusers" : "paper",
         space: "x0",
       });
     case "FrequencyDecoupledGuidance": {
@@ -78,6 +79,12 @@ function combineOf(
       return undefined;
   }
 }
+
+/** A run that begins at another step than 0 has no memory there, in the "original" formulation either. */
+const theirMemory = (combine: Combine): Combine => ({
+  ...combine,
+  init: (_, step) => (step > 0 ? null : []),
+});
 
 /** The axes of a sample of what the library counts with the batch's, from the end if negative. */
 function axesOf(params: Params, shape: readonly number[]): readonly number[] | undefined {
@@ -117,7 +124,8 @@ export function partsOf(
       ? number(params, "adaptive_projected_guidance_scale", 10)
       : scale;
   // A mix whose projecting part is off is all early: its own weight must not be off.
-  const weight = guider === "FrequencyDecoupledGuidance" || (mixed !== scale && mixed === 1) ? 2 : mixed;
+  const mixedIsOff = mixed !== scale && isClose(mixed, original ? 0 : 1);
+  const weight = guider === "FrequencyDecoupledGuidance" || mixedIsOff ? 2 : mixed;
   const combine = combineOf(guider, params, original, shape);
   // "Original" forms add to c what others add to u: one weight more, except where the factors say so.
   const bySelf = combine?.method === "fdg";
