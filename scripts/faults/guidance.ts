@@ -115,8 +115,8 @@ const core: readonly Fault[] = faultsOf(
   ],
   [
     "guide.ts",
-    "for (const adjust of guidance.adjusts) {",
-    "for (const adjust of [...guidance.adjusts].reverse()) {",
+    "for (const adjust of adjusts) {",
+    "for (const adjust of [...adjusts].reverse()) {",
     "order of corrections reversed",
   ],
   [

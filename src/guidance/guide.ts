@@ -49,9 +49,15 @@ export function guide<C>(
 ): Guided {
   const count = { networks: 0, gradients: 0 };
   const from = guidance.from ?? denoiser;
-  const terms = guidance.terms.map((term) => ({ ...term, from: term.from ?? from }));
+  // Copies, so that a part that stands twice has two memories.
+  const terms = guidance.terms.map((term) => ({
+    ...term,
+    from: term.from ?? from,
+    ...(term.combine && { combine: { ...term.combine } }),
+  }));
+  const adjusts = guidance.adjusts.map((adjust) => ({ ...adjust }));
   for (const term of terms) if (!canBeOff(term)) checkDiffers(term, from, guidance.strong(condition));
-  const memory = memoryOf([...terms.map(({ combine }) => combine), ...guidance.adjusts]);
+  const memory = memoryOf([...terms.map(({ combine }) => combine), ...adjusts]);
 
   async function evaluate(x: Tensor, sigma: number, step?: number): Promise<Prediction> {
     const rows = x.shape[0];
@@ -120,7 +126,7 @@ export function guide<C>(
     denoised = moved;
 
     // Corrections.
-    for (const adjust of guidance.adjusts) {
+    for (const adjust of adjusts) {
       if (!inInterval(sigma, adjust.interval)) continue;
       if (adjust.relative && active.length === 0 && !pushed) continue;
       const { renoise } = denoised;

@@ -1,7 +1,15 @@
 import { describe, expect, test } from "vitest";
 import type { Tensor } from "../base/tensor.ts";
 import { tensor } from "../base/tensor.ts";
+import type { Labels } from "../diffusion/denoiser.ts";
+import { guidanceModel, labels, samples } from "../testing/guidanceModel.ts";
+import { momentum } from "./adjust/momentum.ts";
+import { apg } from "./combine/apg.ts";
+import { compose } from "./guidance.ts";
+import { guide } from "./guide.ts";
 import { memoryOf } from "./memory.ts";
+import { cfg } from "./weak/condition.ts";
+import { autoguidance } from "./weak/weakerNetwork.ts";
 
 const nothing: Tensor = tensor(new Float64Array(1), [1, 1]);
 
@@ -118,4 +126,26 @@ test("a part without a memory sees none", () => {
   const memory = memoryOf([part]);
   memory.enter(1, 0);
   expect(memory.peek(part, (state) => state)).toBeUndefined();
+});
+
+test("a part that stands twice in a guidance has two memories", async () => {
+  const run = async (twice: <P>(make: () => P) => readonly [P, P]): Promise<number[]> => {
+    const { main, networks } = guidanceModel();
+    const [one, other] = twice(() => apg({ eta: 0.3, cap: Infinity, momentum: -0.5 }));
+    const corrections = twice(() => momentum({ amount: 0.5, decay: 0.6 }));
+    const terms = [
+      { ...cfg<Labels>({ weight: 3 }), combine: one },
+      { ...autoguidance({ weight: 2, guide: networks[1] }), combine: other },
+    ];
+    const { evaluate } = guide(main, labels, compose<Labels>([...terms, ...corrections]));
+    const values: number[] = [];
+    for (const [step, sigma] of [3, 1, 0.4].entries())
+      values.push(...Array.from((await evaluate(samples, sigma, step)).data));
+    return values;
+  };
+  const shared = await run((make) => {
+    const part = make();
+    return [part, part];
+  });
+  expect(shared).toEqual(await run((make) => [make(), make()]));
 });
