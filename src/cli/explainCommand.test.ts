@@ -96,7 +96,7 @@ describe("explain", () => {
     [["cgf:2"], /unknown guidance method "cgf"; known: none, cfg/],
     [["cfg:wieght=2"], /cfg has no option "wieght"; options of cfg: weight, interval/],
     [["cfg:2", "--sampler", "huen"], /no sampler is called "huen"; there are: ddpm/],
-    [["cfg:2", "--steps", "0"], /--steps wants a whole number of 1 or more, got "0"/],
+    [["cfg:2", "--steps", "0"], /--steps wants a whole number from 1 to 100000, got "0"/],
     [["cfg:2", "--model", "nowhere"], /there is no model "nowhere"/],
     [["cfgpp:0.6", "--sampler", "heun"], /which the sampler heun cannot: use ddim, euler/],
     [["cfg:2", "--step", "3"], /unknown option '--step' \(Did you mean --steps\?\); fairlead explain --help/],

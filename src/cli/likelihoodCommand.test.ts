@@ -44,9 +44,10 @@ describe("likelihood", () => {
 
   test.each<[string[], RegExp]>([
     [["nowhere"], /there is no model "nowhere"/],
-    [["tree", "--samples", "0"], /--samples wants a whole number of 1 or more, got "0"/],
+    [["tree", "--samples", "0"], /--samples wants a whole number from 1 to 1000000, got "0"/],
     [["tree", "--tolerance", "-1"], /--tolerance wants a number above 0, got "-1"/],
     [["tree", "--data", "sample"], /leave out --data/],
+    [["tree", "--label", "Sandal"], /tree has no class "Sandal"; its classes are 0 A/],
     [["fashion-mnist", "--label", "Sandals"], /has no class "Sandals"; its classes are 0 T-shirt\/top/],
     [["fashion-mnist", "--data", "nothing"], /there is no data set or folder "nothing"/],
   ])("refuses %j in one sentence", async (argv, message) => {

@@ -22,9 +22,12 @@ function fairlead(argv: string[], onErr?: (text: string, kill: (signal: NodeJS.S
     err += text.toString();
     onErr?.(text.toString(), (signal) => child.kill(signal));
   });
-  const ended = new Promise<{ code: number | null; out: string; err: string }>((resolve) =>
-    child.on("close", (code) => resolve({ code, out, err })),
-  );
+  const ended = new Promise<{
+    code: number | null;
+    signal: NodeJS.Signals | null;
+    out: string;
+    err: string;
+  }>((resolve) => child.on("close", (code, signal) => resolve({ code, signal, out, err })));
   return { child, ended };
 }
 
@@ -73,4 +76,48 @@ test("Ctrl-C ends a training with a checkpoint, says how to go on, and the same 
   expect(result.finished).toBe(true);
   expect(result.resumedAt).toBeGreaterThan(0);
   expect((await readFile(result.model)).length).toBeGreaterThan(100);
+});
+
+test("Ctrl-C ends sampling and comparing, and leaves no folder behind", async () => {
+  for (const [command, more] of [
+    ["sample", ["--seeds", "0-200000"]],
+    ["compare", ["--samples", "200000"]],
+  ] as const) {
+    const out = join(root, `stopped-${command}`);
+    const { child, ended } = fairlead([command, "tree", "--threads", "1", "--out", out, ...more]);
+    const timer = setInterval(() => {
+      if (!existsSync(out)) return;
+      clearInterval(timer);
+      setTimeout(() => child.kill("SIGINT"), 100);
+    }, 20);
+    expect(await ended).toMatchObject({ signal: "SIGINT", out: "" });
+    expect(existsSync(out)).toBe(false);
+  }
+});
+
+test("Ctrl-C while results are written waits for them; once more ends at once", async () => {
+  const script = join(root, "slow.mjs");
+  const folder = new URL("./outFolder.ts", import.meta.url).href;
+  await writeFile(
+    script,
+    `import { writeFileSync } from "node:fs";
+     import { withOutFolder } from ${JSON.stringify(folder)};
+     await withOutFolder({ out: process.argv[2], stem: "" }, async (folder) => {
+       writeFileSync(folder + "/first", "");
+       console.log("begun");
+       await new Promise((resolve) => setTimeout(resolve, Number(process.argv[3])));
+       writeFileSync(folder + "/last", "");
+     });`,
+  );
+  const run = async (name: string, waits: number, signals: number) => {
+    const out = join(root, name);
+    const child = spawn(process.execPath, ["--import", "tsx", script, out, String(waits)]);
+    child.stdout.once("data", () => {
+      for (let i = 0; i < signals; i++) setTimeout(() => child.kill("SIGINT"), 200 * i);
+    });
+    const end = await new Promise((resolve) => child.on("close", (code, signal) => resolve(signal ?? code)));
+    return [end, existsSync(join(out, "last"))];
+  };
+  expect(await run("once", 1000, 1)).toEqual([0, true]);
+  expect(await run("twice", 60_000, 2)).toEqual(["SIGINT", false]);
 });

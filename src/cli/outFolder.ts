@@ -1,3 +1,4 @@
+import { readdirSync, rmdirSync } from "node:fs";
 import { mkdir, readdir, rmdir } from "node:fs/promises";
 import { UsageError } from "../base/errors.ts";
 import { codeOf, writeError } from "../files/atomicFile.ts";
@@ -12,7 +13,8 @@ export interface OutOptions {
 
 /**
  * Runs `work` with a folder to write to, made where it is not there; when `work` fails, a folder that was made for it and
- * is still empty goes again. Throws UsageError for a folder that is not empty, unless `overwrite`.
+ * is still empty goes again. The same on Ctrl-C (or SIGTERM), which ends the process; but while a new folder is being written to, it
+ * waits for that, and only a second one ends it. Throws UsageError for a folder that is not empty, unless `overwrite`.
  */
 export async function withOutFolder<T>(
   options: OutOptions,
@@ -22,13 +24,38 @@ export async function withOutFolder<T>(
     options.out === undefined
       ? await numbered(options.stem)
       : await given(options.out, options.overwrite ?? false);
+  const signals = endOnSignals(folder, made);
   try {
     return await work(folder);
   } catch (error) {
     // Fails where the folder holds something, which then stays.
     if (made) await rmdir(folder).catch(() => undefined);
     throw error;
+  } finally {
+    signals.dispose();
   }
+}
+
+/** Ends the process on a signal, without the folder if it was made and is still empty. */
+function endOnSignals(folder: string, made: boolean) {
+  let again = false;
+  const onSignal = (name: NodeJS.Signals): void => {
+    if (made && !again) {
+      again = true;
+      // The last thing that a command does is to write its results, and that takes no time.
+      if (readdirSync(folder).length > 0) return;
+      rmdirSync(folder);
+    }
+    // As if nobody had listened: process.exit would wait for the runtime's threads, or stumble over them.
+    dispose();
+    process.kill(process.pid, name);
+  };
+  const names: NodeJS.Signals[] = ["SIGINT", "SIGTERM"];
+  const dispose = (): void => {
+    for (const name of names) process.off(name, onSignal);
+  };
+  for (const name of names) process.on(name, onSignal);
+  return { dispose };
 }
 
 /** The first of STEM-1, STEM-2, ... that does not exist, made. */

@@ -90,7 +90,8 @@ function points(model: Model, { count, data, label }: DataLikelihoodOptions): He
   const truth = mixtureOfData(model.config.data);
   const seeds = Array.from({ length: count }, (_, i) => i);
   const x = concatRows(seeds.map((seed) => truth.sample(philox(seed, 0), 1)));
-  const labels = model.denoiser.classes > 0 ? labelsFor(model, { seeds, label }) : null;
+  const known = labelsFor(model, { seeds, label });
+  const labels = model.denoiser.classes > 0 ? known : null;
   return { name: model.config.data.name, x, labels, exact: truth.logDensity(x, model.sampling.sigmaMin) };
 }
 

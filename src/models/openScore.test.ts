@@ -154,6 +154,8 @@ describe("a model guided by the score of a file", () => {
   test("notes the files that it was made with", async () => {
     await writeFile(path("t.json"), "[1,2,3,4,5,6,7,8]");
     const guidance = `score:1,model=${path("columns.onnx")},target=${path("t.json")}+cfg:2+${spec(2)}`;
+    // What is missing is said where the guidance is built.
+    expect(scoreFiles("score:1")).toStrictEqual({});
     expect(scoreFiles(guidance)).toEqual({
       score: path("columns.onnx"),
       target: path("t.json"),

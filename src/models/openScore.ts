@@ -85,11 +85,16 @@ function fromPicture(bytes: Uint8Array, file: string, shape: readonly number[]):
 export function scoreFiles(guidance: string): Record<string, string> {
   const scores = parseGuidance(guidance).filter(
     ({ method }) => method === "score",
-  ) as unknown as ScoreFiles[];
+  ) as unknown as Partial<ScoreFiles>[];
   return Object.fromEntries(
     scores.flatMap(({ model, target }, i) => {
       const nth = i === 0 ? "" : ` ${i + 1}`;
-      return [[`score${nth}`, model], ...(target === undefined ? [] : [[`target${nth}`, target]])];
+      // One without a model is refused where the guidance is built.
+      const files = [
+        [`score${nth}`, model],
+        [`target${nth}`, target],
+      ];
+      return files.filter((file): file is [string, string] => file[1] !== undefined);
     }),
   );
 }

@@ -4,6 +4,7 @@ import { type Tensor, tensor } from "../../base/tensor.ts";
 import { last } from "../last.ts";
 import { karras } from "../sigmas.ts";
 import { dpmAdaptive } from "./dpmAdaptive.ts";
+import { samplers } from "./index.ts";
 
 const sigmas = karras({ steps: 2, min: 0.1, max: 10 });
 const x = tensor(Float64Array.of(3, -8), [1, 2]);
@@ -38,4 +39,9 @@ describe("dpm-adaptive ends", () => {
     const end = await last(dpmAdaptive(bounded(1), x, sigmas));
     expect(end.data.every(Number.isFinite)).toBe(true);
   });
+});
+
+test.each([1, 2.5, 4])("order %s is refused: it is 2 or 3", async (order) => {
+  const run = (async () => last(samplers["dpm-adaptive"].run(bounded(1), x, sigmas, { order })))();
+  await expect(run).rejects.toThrow("order of sampler dpm-adaptive is a whole number from 2 to 3");
 });

@@ -252,7 +252,13 @@ export const dpmSamplers = {
     endsAtPrediction: false,
     evaluations: () => null,
     options: {
-      order: { default: 3, min: 2, description: "order of the step that is taken, 2 or 3" },
+      order: {
+        default: 3,
+        min: 2,
+        max: 3,
+        whole: true,
+        description: "order of the step that is taken, 2 or 3",
+      },
       rtol: { default: 0.05, min: 0, description: "relative tolerance" },
       atol: { default: 0.0078, min: 0, description: "absolute tolerance" },
       firstStep: { default: 0.05, min: 1e-6, description: "length of the first step in ln sigma" },
