@@ -95,6 +95,16 @@ describe("sample", () => {
     expect(repeated.data).toEqual(decodePng(bytes).data);
   });
 
+  test("a scheduler's config that cannot be read is named", async () => {
+    const config = join(root, "broken_config.json");
+    await writeFile(config, "{");
+    const { code, err } = await run("sample", model, "--scheduler", config);
+    expect([code, err]).toEqual([
+      1,
+      `fairlead: ${config}: the scheduler's config is not JSON: give a scheduler_config.json\n`,
+    ]);
+  });
+
   test("a schedule, and a scheduler's config with its text, are in the recipe and repeat bit for bit", async () => {
     const config = join(root, "scheduler_config.json");
     const text = JSON.stringify({ _class_name: "UniPCMultistepScheduler", use_karras_sigmas: true });

@@ -124,7 +124,12 @@ export function resolved(model: Model, { sampling }: SampleRequest): SampleOptio
 /** The text of a scheduler's config; it stays with the samples. */
 async function configText(path: string): Promise<string> {
   const text = new TextDecoder().decode(await readBytes(path));
-  schedulerFromConfig(text);
+  try {
+    schedulerFromConfig(text);
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error;
+    throw new FileError(`${path}: ${error.message}`, { cause: error });
+  }
   return text;
 }
 

@@ -147,7 +147,9 @@ function flowSigmas(config: DpmConfig, { mu, sigmas }: PlanRequest, steps: numbe
       .slice(0, -1);
   }
   if (isDynamic && mu === undefined)
-    throw new UsageError("UniPC with use_dynamic_shifting wants mu, as in { mu: 0.9 }");
+    throw new UsageError(
+      "UniPC with use_dynamic_shifting wants mu, as in { mu: 0.9 }; or in the config use_dynamic_shifting false and a flow_shift",
+    );
   const shift = isDynamic ? dynamicShift(config.time_shift_type, mu!) : config.flow_shift;
   const shifted = (sigmas ?? linspace(1, 1 / count, steps + 1).slice(0, -1)).map((t) => shiftTime(t, shift));
   const ended = config.shift_terminal ? stretchToTerminal(shifted, config.shift_terminal) : shifted;

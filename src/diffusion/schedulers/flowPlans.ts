@@ -89,7 +89,9 @@ function shiftedTimes(config: ShiftedConfig, request: PlanRequest): number[] {
   const { num_train_timesteps: count, shift, use_dynamic_shifting: isDynamic } = config;
   const { mu } = request;
   if (isDynamic && mu === undefined)
-    throw new UsageError(`${config._class_name} with use_dynamic_shifting wants mu, as in { mu: 0.9 }`);
+    throw new UsageError(
+      `${config._class_name} with use_dynamic_shifting wants mu, as in { mu: 0.9 }; or in the config use_dynamic_shifting false and a shift`,
+    );
   const given = request.sigmas ?? request.timesteps?.map((t) => t / count);
   const steps = given?.length ?? stepsOf(request, config._class_name);
   const [first, last] = isDynamic ? [1, Math.fround(1 / count)] : ends(count, shift);
