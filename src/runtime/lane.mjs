@@ -47,6 +47,8 @@ const buffersOf = (result) => [...new Set(Object.values(result).map(({ data }) =
 
 parentPort?.on("message", async (message) => {
   const { call, kind } = message;
+  // Nothing is left to wait for, and the thread ends by itself.
+  if (kind === "end") return parentPort?.close();
   try {
     const result = await handlers[/** @type {keyof typeof handlers} */ (kind)](message);
     parentPort?.postMessage({ call, result }, buffersOf(result));

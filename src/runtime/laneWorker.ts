@@ -51,7 +51,12 @@ export function startLaneWorker(): LaneWorker {
     settled();
   });
   worker.on("error", (error) => lose(`its worker thread failed (${error.message}); open the runtime again`));
-  worker.on("exit", (code) => lose(`its worker thread ended (exit code ${code}); open the runtime again`));
+  const ended = new Promise<void>((resolve) => {
+    worker.on("exit", (code) => {
+      lose(`its worker thread ended (exit code ${code}); open the runtime again`);
+      resolve();
+    });
+  });
 
   return {
     get waiting() {
@@ -66,11 +71,15 @@ export function startLaneWorker(): LaneWorker {
         worker.postMessage({ ...message, call });
       });
     },
-    // A thread that is ended inside ONNX Runtime takes the process with it.
+    // A thread that is stopped while ONNX Runtime loads, runs or frees something takes the process with it: it is asked to end.
     async end() {
       over ??= new Error("the runtime was disposed of");
       if (waiting.size > 0) await new Promise<void>((resolve) => (whenIdle = resolve));
-      await worker.terminate();
+      worker.postMessage({ kind: "end" });
+      // A closing thread no longer keeps this one waiting: without a timer the process could end before it.
+      const waits = setInterval(() => undefined, 1000);
+      await ended;
+      clearInterval(waits);
     },
   };
 }
