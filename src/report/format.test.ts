@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bytes, count, duration, fixed, percent, rate, significant } from "./format.ts";
+import { bytes, count, counted, duration, fixed, percent, rate, significant } from "./format.ts";
 
 test("a duration is told in the two units that matter", () => {
   const wanted: [number, string][] = [
@@ -49,4 +49,13 @@ test("percentages, bytes and rates carry their units", () => {
   expect(rate(12.34, "img")).toBe("12.3 img/s");
   expect(rate(0.4, "step")).toBe("2.50 s/step");
   expect(rate(0, "step")).toBe("? step/s");
+});
+
+test("one thing is not several", () => {
+  expect([0, 1, 2, 8192].map((n) => counted(n, "sample"))).toEqual([
+    "0 samples",
+    "1 sample",
+    "2 samples",
+    "8,192 samples",
+  ]);
 });

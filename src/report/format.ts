@@ -22,6 +22,11 @@ export function count(n: number): string {
   return grouped(String(n));
 }
 
+/** A number of things: counted(1, "sample") -> "1 sample", counted(8192, "sample") -> "8,192 samples". */
+export function counted(n: number, one: string): string {
+  return `${count(n)} ${n === 1 ? one : `${one}s`}`;
+}
+
 /**
  * x rounded to `digits` significant digits, trailing zeros kept: 0.5 -> "0.500", 12345 -> "12,300".
  * Below 1e-4 and from 1e7 on it is written with an exponent: "1.23e-5".

@@ -2,7 +2,7 @@ import type { Tensor } from "../../base/tensor.ts";
 import { concatRows } from "../../base/tensor.ts";
 import { type Model, openModel } from "../../models/model.ts";
 import { type SampleOptions, type Samples, labelsFor, sampleAll } from "../../models/sample.ts";
-import { count, duration } from "../../report/format.ts";
+import { counted, duration } from "../../report/format.ts";
 import { createProgress } from "../../report/progress.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { type Io, print, printJson } from "../io.ts";
@@ -110,11 +110,11 @@ function summary(
   }: { folder: string; written: string[]; seconds: number; evaluations: Samples["evaluations"] },
 ): string[] {
   const { networks, gradients } = evaluations;
-  const cost = `${count(networks)} network evaluations${gradients > 0 ? ` and ${count(gradients)} gradients` : ""} each`;
+  const cost = `${counted(networks, "network evaluation")}${gradients > 0 ? ` and ${counted(gradients, "gradient")}` : ""} each`;
   const made =
-    denoiser.shape.length === 1 ? written.join(", ") : `${count(seeds.length)} pictures and grid.png`;
+    denoiser.shape.length === 1 ? written.join(", ") : `${counted(seeds.length, "picture")} and grid.png`;
   return [
-    `${count(seeds.length)} samples of ${name}, guidance ${guidance}, ${sampler} with ${steps} steps: ${duration(seconds)}, ${cost}`,
+    `${counted(seeds.length, "sample")} of ${name}, guidance ${guidance}, ${sampler} with ${counted(steps, "step")}: ${duration(seconds)}, ${cost}`,
     `${made} in ${folder}`,
   ];
 }
