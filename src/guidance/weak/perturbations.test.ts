@@ -109,7 +109,7 @@ test.each([
   ["pag:3,u=0.5", /pag has no u with kind=identity/],
   ["pag:3,kind=soft-identity,u=1.5", /u of pag must be a probability/],
   ["pag:3,kind=soft-identity,u=0|x", /u of pag must be a probability/],
-  ["seg:3,sigma=0", /sigma of seg must be a number above 0, or inf, got 0/],
+  ["seg:3,sigma=0", /sigma of seg must be a number above 0, or inf, got "0"/],
   ["seg:3,form=cfg", /form of seg must be one of paper, strong, diffusers/],
   ["slg:3,kind=skip", /kind of slg must be one of skip-block/],
   ["stg:3,mode=r", /mode of stg must be one of residual, attention/],
