@@ -105,6 +105,20 @@ const edm = {
   final_sigmas_type: finalSigmas,
 };
 
+/** Keys of the classes for consistency models. */
+const consistencySampling = {
+  ...sdBetas,
+  ...zeroSnr,
+  ...threshold,
+  ...clip,
+  ...consistency,
+  beta_schedule: betas.beta_schedule.default("scaled_linear"),
+  prediction_type: prediction,
+  clip_sample: flag,
+  set_alpha_to_one: on,
+  ...spaced("leading"),
+};
+
 const shapes = {
   DDPMScheduler: {
     ...ddpmBetas,
@@ -215,30 +229,8 @@ const shapes = {
       .transform(() => "logrho" as const),
     lower_order_final: on,
   },
-  LCMScheduler: {
-    ...sdBetas,
-    ...zeroSnr,
-    ...threshold,
-    ...clip,
-    ...consistency,
-    beta_schedule: betas.beta_schedule.default("scaled_linear"),
-    prediction_type: prediction,
-    clip_sample: flag,
-    set_alpha_to_one: on,
-    ...spaced("leading"),
-  },
-  TCDScheduler: {
-    ...sdBetas,
-    ...zeroSnr,
-    ...threshold,
-    ...clip,
-    ...consistency,
-    beta_schedule: betas.beta_schedule.default("scaled_linear"),
-    prediction_type: prediction,
-    clip_sample: flag,
-    set_alpha_to_one: on,
-    ...spaced("leading"),
-  },
+  LCMScheduler: consistencySampling,
+  TCDScheduler: consistencySampling,
   FlowMatchEulerDiscreteScheduler: { ...flowShifts, stochastic_sampling: flag },
   FlowMatchHeunDiscreteScheduler: flowMatch,
   FlowMatchLCMScheduler: {
