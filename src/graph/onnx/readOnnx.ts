@@ -27,7 +27,9 @@ export function readOnnx(bytes: Uint8Array, { file = "the model", external }: Re
   const { metadataProps } = model;
   const { "": opset = 0, ...domains } = readOpsets(model.opsetImport, reading);
   if (!model.graph || model.opsetImport.length === 0)
-    throw reading.wrong("holds no graph: it is not an ONNX model, or is cut short");
+    throw reading.wrong(
+      "holds no graph: it is not an ONNX model, or is cut short; give a whole file that an exporter wrote as .onnx",
+    );
   const functions = model.functions.map((definition) => readFunction(definition, reading));
   if (model.irVersion < 0n || model.irVersion > 1000n)
     throw reading.wrong(`is damaged: it is of version ${model.irVersion} of the file format`);
